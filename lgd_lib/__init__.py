@@ -1,0 +1,1 @@
+"""Local gradient descent with many local steps in overparameterised models."""
