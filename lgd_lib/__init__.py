@@ -1,1 +1,38 @@
-"""Local gradient descent with many local steps in overparameterised models."""
+"""Local gradient descent with many local steps in overparameterised linear models.
+
+A problem says what data each node holds, a local solver what a node does with the global model, an
+aggregation what the server does with the answers; `rounds` ties them.
+"""
+
+from lgd_lib import certificates, claims, datasets, partition, references, theory
+from lgd_lib.aggregation import Average
+from lgd_lib.certificates import Certificate
+from lgd_lib.history import History
+from lgd_lib.local_solvers import ExactProjection, GradientSteps
+from lgd_lib.problems import Node, Problem
+from lgd_lib.recording import RunInterrupted, record, saved_state
+from lgd_lib.references import Reference
+from lgd_lib.runner import Round, State, rounds
+
+__all__ = [
+    "Average",
+    "Certificate",
+    "ExactProjection",
+    "GradientSteps",
+    "History",
+    "Node",
+    "Problem",
+    "Reference",
+    "Round",
+    "RunInterrupted",
+    "State",
+    "certificates",
+    "claims",
+    "datasets",
+    "partition",
+    "record",
+    "references",
+    "rounds",
+    "saved_state",
+    "theory",
+]

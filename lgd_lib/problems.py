@@ -1,0 +1,255 @@
+"""What data each node holds: `Node` and `Problem`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgd_lib.row_space import coordinates
+from lgd_lib.validation import Array, as_point, as_real
+
+Lift = Callable[[Array], Array]
+TASKS = ("regression", "classification")
+
+
+def _read_only(array: Array) -> Array:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Node:
+    """The samples of one node: rows x_j of X and targets or labels y_j.
+
+    Parameters
+    ----------
+    X : array_like, shape (N, d)
+        One sample a row. A contiguous float64 array is used in place, not copied: leave it unchanged.
+    y : array_like, shape (N,)
+        Targets, or labels -1 and +1.
+
+    Raises
+    ------
+    TypeError
+        If X or y does not hold real numbers.
+    ValueError
+        If a shape is wrong, an entry is not finite, or there is no sample or no feature.
+
+    Notes
+    -----
+    Cost: one pass over X to look for NaN.
+
+    Examples
+    --------
+    >>> node = Node([[1.0, 0.0, 2.0]], [3.0])
+    >>> node.N, node.d
+    (1, 3)
+    """
+
+    X: Array
+    y: Array
+
+    def __post_init__(self) -> None:
+        X, y = as_real("X", self.X, ndim=2), as_real("y", self.y, ndim=1)
+        if 0 in X.shape:
+            raise ValueError(f"X has shape {X.shape}; a node must have at least one sample and one feature")
+        if y.size != X.shape[0]:
+            raise ValueError(
+                f"y has length {y.size}; it must have one entry for each of the {X.shape[0]} rows of X"
+            )
+        object.__setattr__(self, "X", _read_only(X))
+        object.__setattr__(self, "y", _read_only(y))
+
+    def __repr__(self) -> str:
+        return f"Node(N={self.N}, d={self.d})"
+
+    @property
+    def N(self) -> int:
+        """Number of samples."""
+        return int(self.X.shape[0])
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return int(self.X.shape[1])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Problem:
+    """What each of the M nodes holds, and whether it is to be interpolated or separated.
+
+    Parameters
+    ----------
+    nodes : sequence of Node
+        At least one, all with the same d. They may hold different numbers of samples.
+    task : {"regression", "classification"}
+        With "classification" every label is -1 or +1.
+    d_sent : int, optional
+        How many numbers a vector has when it travels. It is d, except in a problem made by `row_space`,
+        where it stays the original d, so that bytes are counted for the vectors that would really be sent.
+
+    Raises
+    ------
+    TypeError
+        If a node is not a `Node`.
+    ValueError
+        If there is no node, nodes differ in d, the task is unknown or a label is not -1 or +1.
+
+    Notes
+    -----
+    Cost: none; `pooled` copies the data once, when it is first asked for.
+
+    Examples
+    --------
+    >>> problem = Problem([Node([[1.0, 0.0]], [1.0]), Node([[1.0, 1.0]], [0.0])], "regression")
+    >>> problem.M, problem.N, problem.d
+    (2, 2, 2)
+    """
+
+    nodes: tuple[Node, ...]
+    task: str
+    d_sent: int = 0
+
+    def __post_init__(self) -> None:
+        nodes = tuple(self.nodes)
+        if self.task not in TASKS:
+            raise ValueError(f"task was {self.task!r}; it must be one of {', '.join(map(repr, TASKS))}")
+        if not nodes:
+            raise ValueError("nodes is empty; a problem needs at least one node")
+        for i, node in enumerate(nodes):
+            if not isinstance(node, Node):
+                raise TypeError(f"nodes[{i}] is a {type(node).__name__}; it must be a Node")
+            if node.d != nodes[0].d:
+                raise ValueError(
+                    f"nodes[{i}] has d = {node.d} features; it must have {nodes[0].d} like nodes[0]"
+                )
+            if self.task == "classification" and not np.isin(node.y, (-1.0, 1.0)).all():
+                wrong = node.y[~np.isin(node.y, (-1.0, 1.0))][0]
+                raise ValueError(f"nodes[{i}].y has the label {wrong:g}; every label must be -1 or +1")
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "d_sent", self.d_sent or nodes[0].d)
+
+    def __repr__(self) -> str:
+        return f"Problem({self.task}, M={self.M}, N={self.N}, d={self.d})"
+
+    @classmethod
+    def split(cls, X: ArrayLike, y: ArrayLike, parts: Sequence[ArrayLike], task: str) -> Problem:
+        """Return the problem whose node i holds the rows `parts[i]` of X and y.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, d)
+        y : array_like, shape (N,)
+        parts : sequence of index arrays
+            One for each node, as the functions of `lgd_lib.partition` return them.
+        task : {"regression", "classification"}
+
+        Returns
+        -------
+        Problem
+
+        Raises
+        ------
+        IndexError
+            If an index is outside 0..N-1.
+        TypeError, ValueError
+            As `Node` and `Problem`; an empty part is refused.
+
+        Notes
+        -----
+        Cost: one copy of the rows taken.
+
+        Examples
+        --------
+        >>> Problem.split([[1.0], [2.0], [3.0]], [1, 2, 3], [[0, 2], [1]], "regression").sizes
+        array([2, 1])
+        """
+        whole = Node(as_real("X", X, ndim=2), as_real("y", y, ndim=1))
+        nodes = []
+        for i, part in enumerate(parts):
+            rows = np.asarray(part)
+            if rows.size == 0:
+                raise ValueError(f"parts[{i}] is empty; every node needs at least one sample")
+            if rows.dtype.kind not in "iu" or rows.ndim != 1:
+                raise TypeError(f"parts[{i}] must be a vector of row numbers; it has dtype {rows.dtype}")
+            nodes.append(Node(whole.X[rows], whole.y[rows]))
+        return cls(tuple(nodes), task)
+
+    @property
+    def M(self) -> int:
+        """Number of nodes."""
+        return len(self.nodes)
+
+    @property
+    def d(self) -> int:
+        """Number of features."""
+        return self.nodes[0].d
+
+    @property
+    def N(self) -> int:
+        """Number of samples of all nodes together."""
+        return sum(node.N for node in self.nodes)
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Samples of each node, shape (M,)."""
+        return np.array([node.N for node in self.nodes])
+
+    @cached_property
+    def pooled(self) -> Node:
+        """All samples in one node, in the order of the nodes: what a central machine would hold."""
+        if self.M == 1:
+            return self.nodes[0]
+        return Node(np.concatenate([n.X for n in self.nodes]), np.concatenate([n.y for n in self.nodes]))
+
+    def row_space(self, w0: ArrayLike | None = None) -> tuple[Problem, Array, Lift]:
+        """Return the same problem in orthonormal coordinates of the span of its rows.
+
+        With Q (d x r, orthonormal columns) spanning the rows, a point w = w0 + Q (u - u0), u0 = Q^T w0, has
+        X w = (X Q) u. No method of this library leaves w0 + span of the rows, so it may run on the small
+        problem (d = r <= N) untouched; margins and distances are the same.
+
+        Parameters
+        ----------
+        w0 : array_like, shape (d,), optional
+            Where the run starts; zero by default.
+
+        Returns
+        -------
+        small : Problem
+            The nodes' samples X_i Q; its `d_sent` is still the original d.
+        u0 : ndarray, shape (r,)
+            Q^T w0.
+        lift : callable
+            u of shape (r,) to w0 + Q (u - u0) of shape (d,); also (m, r) to (m, d), row by row.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If w0 is not a finite vector of length d.
+
+        Notes
+        -----
+        Norms and angles are unchanged too when w0 lies in the span of the rows.
+        Source: standard. Cost: the Gram matrix X X^T and its eigen-decomposition, O(N^2 d), where its
+        condition number shows that squaring loses nothing that matters; otherwise a QR decomposition of
+        X^T, about ten times slower. Memory: one more copy of the data.
+
+        Examples
+        --------
+        >>> problem = Problem([Node([[3.0, 4.0, 0.0]], [5.0])], "regression")
+        >>> small, u0, lift = problem.row_space()
+        >>> small.d, lift(u0)
+        (1, array([0., 0., 0.]))
+        """
+        start = np.zeros(self.d) if w0 is None else as_point("w0", w0, self.d)
+        small, down, up = coordinates(np.concatenate([node.X for node in self.nodes]))
+        u0 = down(start)
+        rows = np.split(small, np.cumsum(self.sizes)[:-1])
+        nodes = tuple(Node(X, node.y) for X, node in zip(rows, self.nodes, strict=True))
+        return Problem(nodes, self.task, self.d_sent), u0, lambda u: start + up(np.asarray(u) - u0)

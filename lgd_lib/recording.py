@@ -1,0 +1,181 @@
+"""Run an iterator of rounds and keep what it shows: progress, saving, Ctrl-C, going on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from lgd_lib.history import History, versions
+from lgd_lib.runner import Round, State
+from lgd_lib.validation import is_count
+
+OWN_COLUMNS = ("k", "bytes_up", "bytes_down", "gradients")
+Metrics = Mapping[str, Callable[[Round], Any]]
+Row = dict[str, Any]
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `record`; `history` holds all complete rounds and the state to go on from.
+
+    Parameters
+    ----------
+    history : History
+    path : Path or None
+        Where it was saved.
+    """
+
+    def __init__(self, history: History, path: Path | None) -> None:
+        saved = f"saved in {path}" if path else "kept in the attribute `history` of this exception"
+        super().__init__(f"interrupted after {len(history)} complete rounds, {saved}")
+        self.history = history
+
+
+def record(
+    iterator: Iterator[Round],
+    metrics: Metrics,
+    K: int,
+    *,
+    path: str | Path | None = None,
+    every: int = 100,
+) -> History:
+    """Run an iterator to K rounds in all and keep the metrics of each.
+
+    Parameters
+    ----------
+    iterator : iterator of Round
+        From `rounds`.
+    metrics : mapping of str to callable
+        Each takes a `Round` and returns a number or an array of fixed shape.
+    K : int
+        Rounds in all; a continued run goes on up to this number.
+    path : str or Path, optional
+        Where to save the history and the state, every `every` rounds, at the end, and on Ctrl-C. To go on:
+        `rounds(..., state=saved_state(path))` and `record(..., path=path)` again.
+    every : int
+        Rounds between two saves: what a killed process loses at most.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If K or `every` is no whole number of at least 1, a metric has the name of an own column, or `path`
+        holds a run that this iterator does not continue.
+    RunInterrupted
+        On Ctrl-C; a KeyboardInterrupt that carries the history of all complete rounds.
+
+    Notes
+    -----
+    Progress is shown on a terminal only. Cost: that of the rounds and metrics.
+
+    Examples
+    --------
+    >>> from lgd_lib import Average, ExactProjection, Node, Problem, rounds
+    >>> problem = Problem([Node([[2.0]], [4.0])], "regression")
+    >>> run = rounds(problem, ExactProjection(), Average(), [0.0])
+    >>> record(run, {"w": lambda r: r.w[0]}, K=2)["w"]
+    array([2., 2.])
+    """
+    _check_arguments(metrics, K, every)
+    where = None if path is None else Path(path)
+    before = History.load(where) if where is not None and where.exists() else None
+    if before is not None and before.state is not None and before.state.k >= K:
+        return before
+    rows: list[Row] = []
+    state: State | None = None
+    bar = tqdm(total=K, initial=len(before) if before else 0, unit="round", disable=None, leave=False)
+    try:
+        with bar:
+            for r in iterator:
+                if not rows:
+                    _check_continues(before, r, metrics, where)
+                rows.append(_row(r, metrics))
+                state = r.state
+                bar.update()
+                if state.k >= K:
+                    break
+                if where is not None and state.k % every == 0:
+                    _history(before, rows, state).save(where)
+    except KeyboardInterrupt as stop:
+        if state is None:
+            raise
+        raise RunInterrupted(_saved(_history(before, rows, state), where), where) from stop
+    if state is None:
+        raise ValueError("iterator gave no round; make a new one with rounds(...)")
+    return _saved(_history(before, rows, state), where)
+
+
+def saved_state(path: str | Path) -> State | None:
+    """Return the state of the run saved at `path`, or None when nothing is there yet.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    State or None
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+
+    Notes
+    -----
+    Cost: one read of the file.
+
+    Examples
+    --------
+    >>> saved_state("no-such-run.npz") is None
+    True
+    """
+    return History.load(path).state if Path(path).exists() else None
+
+
+def _check_arguments(metrics: Metrics, K: int, every: int) -> None:
+    for name, value in (("K", K), ("every", every)):
+        if not is_count(value):
+            raise ValueError(f"{name} was {value!r}; it must be a whole number of at least 1")
+    if clash := sorted(set(metrics) & set(OWN_COLUMNS)):
+        raise ValueError(f"metrics holds {clash[0]!r}, a column that every history has; choose another name")
+
+
+def _check_continues(before: History | None, r: Round, metrics: Metrics, path: Path | None) -> None:
+    if before is None:
+        return
+    if r.k != len(before):
+        raise ValueError(
+            f"path {str(path)!r} holds {len(before)} rounds, but the iterator starts at round {r.k}; "
+            "pass state=saved_state(path) to rounds, or choose another path"
+        )
+    if set(before.columns) != {*OWN_COLUMNS, *metrics}:
+        raise ValueError(
+            f"metrics was {sorted(metrics)}; the saved run has the columns {sorted(before.columns)}"
+        )
+
+
+def _row(r: Round, metrics: Metrics) -> Row:
+    own = {"k": r.k, "bytes_up": r.bytes_up, "bytes_down": r.bytes_down, "gradients": r.local_steps.sum()}
+    return own | {name: metric(r) for name, metric in metrics.items()}
+
+
+def _history(before: History | None, rows: list[Row], state: State) -> History:
+    """The columns up to `state`; a row added after it, by an interrupted round, is left out."""
+    complete = rows[: state.k - rows[0]["k"]]
+    columns = {name: np.array([row[name] for row in complete]) for name in complete[0]}
+    if before is not None:
+        columns = {name: np.concatenate([before[name], column]) for name, column in columns.items()}
+    return History(columns, {"seed": state.seed, "versions": versions()}, state)
+
+
+def _saved(history: History, path: Path | None) -> History:
+    if path is not None:
+        history.save(path)
+    return history

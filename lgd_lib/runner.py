@@ -1,0 +1,226 @@
+"""The one loop: `rounds` sends a message, lets the active nodes answer, and aggregates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgd_lib.protocol import Aggregation, Answers, LocalSolver, Memory, Message, Prepared
+from lgd_lib.validation import Array, as_weights
+
+Participation = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
+"""(k, M, random stream of the round) to the numbers of the nodes that take part, in ascending order."""
+
+
+class HasNodes(Protocol):
+    """All that `rounds` reads of a problem."""
+
+    @property
+    def M(self) -> int:
+        """Number of nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that is needed to go on with a run.
+
+    Parameters
+    ----------
+    k : int
+        Rounds done; the next one has this number.
+    seed : int
+    estimate : ndarray, shape (d,)
+    message : Message
+        The next message to be sent.
+    aggregation : dict of str to ndarray
+        The server's state.
+    memory : dict of str to ndarray
+        The nodes' memory; the first axis is the node.
+    """
+
+    k: int
+    seed: int
+    estimate: Array
+    message: Message
+    aggregation: Memory
+    memory: Memory
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """One round, after the aggregation.
+
+    Parameters
+    ----------
+    k : int
+        Number of the round; 0 for the first.
+    w : ndarray, shape (d,)
+        The server's estimate after this round, w^{k+1}.
+    sent : ndarray, shape (d,)
+        The point that was broadcast to make it.
+    answers : Answers or None
+        What came back; None when no node took part.
+    active : ndarray of int, shape (m,)
+        The nodes that took part.
+    local_steps : ndarray, shape (m,)
+        Gradient steps each of them made; infinite for exact solves.
+    bytes_up, bytes_down : int
+        Sent to the server, and by it, in this round.
+    state : State
+        Hand it to `rounds(..., state=...)` to go on from here.
+    """
+
+    k: int
+    w: Array
+    sent: Array
+    answers: Answers | None
+    active: NDArray[np.int64]
+    local_steps: Array
+    bytes_up: int
+    bytes_down: int
+    state: State
+
+    @property
+    def W(self) -> Array:
+        """The local models w_i^{k+1} of the active nodes, one row each, shape (m, d)."""
+        return np.empty((0, self.w.size)) if self.answers is None else self.answers.points
+
+
+def rounds(
+    problem: HasNodes,
+    local_solver: LocalSolver,
+    aggregation: Aggregation,
+    w0: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    participation: Participation | None = None,
+    seed: int = 0,
+    state: State | None = None,
+) -> Iterator[Round]:
+    """Run a distributed method round by round, without end.
+
+    Each round: the server sends its message; every active node answers by `local_solver`; `aggregation`
+    turns the answers into the new estimate and the next message. Local-GD is
+    `rounds(problem, GradientSteps(eta, L), Average(), w0)`.
+
+    Parameters
+    ----------
+    problem : Problem
+        Anything with a number of nodes M that the local solver understands.
+    local_solver, aggregation
+        The pair that makes the method.
+    w0 : array_like, shape (d,)
+        The first point sent.
+    weights : sequence of M positive numbers, optional
+        p_i, rescaled to sum 1, in each round over the nodes that take part. Equal by default.
+    participation : callable, optional
+        (k, M, generator) to the nodes that take part, ascending. All by default. In a round with nobody
+        the server sends its message again in the next.
+    seed : int
+        Node i draws from `default_rng([seed, k, i])` in round k, the server from `default_rng([seed, k, M])`.
+        A continued run keeps its own seed.
+    state : State, optional
+        `r.state` of a `Round`, to go on after it. Pass the other arguments as before: the iterates are then
+        bit-identical to those of an uninterrupted run.
+
+    Yields
+    ------
+    Round
+
+    Raises
+    ------
+    TypeError, ValueError
+        At the call, before any work: by the local solver's checks, and for weights, seed or w0 that do
+        not fit.
+
+    Notes
+    -----
+    The set-up (`local_solver.prepare`) happens at the call. Cost of a round: that of the two parts.
+
+    Examples
+    --------
+    >>> from lgd_lib import Average, ExactProjection, Node, Problem
+    >>> problem = Problem([Node([[1.0, 0.0]], [1.0]), Node([[0.0, 1.0]], [2.0])], "regression")
+    >>> next(rounds(problem, ExactProjection(), Average(), [0.0, 0.0])).w
+    array([0.5, 1. ])
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed was {seed!r}; it must be a whole number of at least 0")
+    p = as_weights(weights, problem.M)
+    solve = local_solver.prepare(problem)
+    point = solve.start(w0)
+    if state is None:
+        state = State(0, int(seed), point, Message(point), aggregation.init(point), solve.memory())
+    elif state.message.point.shape != point.shape:
+        raise ValueError(
+            f"state holds a point of shape {state.message.point.shape}; this problem needs {point.shape}"
+        )
+    return _rounds(solve, aggregation, p, participation or everyone, state)
+
+
+def everyone(k: int, M: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Participation of all nodes in every round.
+
+    Parameters
+    ----------
+    k : int
+        Round.
+    M : int
+        Number of nodes.
+    rng : Generator
+        Not used.
+
+    Returns
+    -------
+    ndarray of int, shape (M,)
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> everyone(0, 3, np.random.default_rng(0))
+    array([0, 1, 2])
+    """
+    return np.arange(M)
+
+
+def _rounds(
+    solve: Prepared, aggregation: Aggregation, weights: Array, participation: Participation, state: State
+) -> Iterator[Round]:
+    M = weights.size
+    while True:
+        k, message = state.k, state.message
+        active = _checked(participation(k, M, np.random.default_rng([state.seed, k, M])), M)
+        answers, memory, server = None, state.memory, state.aggregation
+        estimate, following = state.estimate, message
+        if active.size:
+            streams = partial(_stream, state.seed, k)
+            answers, memory = solve(k, message, memory, active, streams)
+            p = weights[active] / weights[active].sum()
+            server, estimate, following = aggregation.step(server, k, message, answers, active, p)
+        state = State(k + 1, state.seed, estimate, following, server, memory)
+        down = solve.vector_bytes + solve.scalar_bytes * len(message.scalars)
+        up = solve.vector_bytes + solve.scalar_bytes * (len(answers.scalars) if answers else 0)
+        m = int(active.size)
+        steps = solve.local_steps[active]
+        yield Round(k, estimate, message.point, answers, active, steps, m * up, m * down, state)
+
+
+def _stream(seed: int, k: int, i: int) -> np.random.Generator:
+    return np.random.default_rng([seed, k, i])
+
+
+def _checked(active: Any, M: int) -> NDArray[np.int64]:
+    nodes = np.asarray(active, dtype=np.int64)
+    if nodes.ndim != 1 or (np.diff(nodes) <= 0).any() or (nodes.size and not 0 <= nodes[0] <= nodes[-1] < M):
+        raise ValueError(
+            f"participation gave {nodes.tolist()}; it must give ascending node numbers below M = {M}"
+        )
+    return nodes
