@@ -19,7 +19,8 @@ from lgd_lib.validation import Array, as_real
 
 __all__ = ["Dataset", "gaussian_regression", "load", "standardise", "two_affine_sets", "with_constant"]
 
-MANIFEST = "MANIFEST.json"
+_MANIFEST = "MANIFEST.json"
+_FIELDS = ("file", "sha256", "divisor", "group_names", "task", "licence", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +99,18 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     ((60, 401), 'GPL-2.0-only')
     """
     tried = _roots(root)
-    folders = [folder for folder in tried if (folder / MANIFEST).is_file()]
+    folders = [folder for folder in tried if (folder / _MANIFEST).is_file()]
     if not folders:
-        raise FileNotFoundError(f"no {MANIFEST} in {_listed(tried)}. {_HOW_TO_GET}")
-    entries = [(folder, entry) for folder in folders for entry in _manifest(folder) if entry["name"] == name]
-    if not entries:
-        known = sorted({repr(entry["name"]) for folder in folders for entry in _manifest(folder)})
-        raise ValueError(f"name was {name!r}; it must be one of {', '.join(known)}")
-    for folder, entry in entries:
-        if (folder / entry["file"]).is_file():
-            return _read(folder / entry["file"], entry)
-    missing = [folder / entry["file"] for folder, entry in entries]
-    raise FileNotFoundError(f"the file of {name!r} is missing: {_listed(missing)}. {_HOW_TO_GET}")
+        raise FileNotFoundError(f"no {_MANIFEST} in {_listed(tried)}. {_HOW_TO_GET}")
+    manifests = {folder: _manifest(folder) for folder in folders}
+    known = {entry for manifest in manifests.values() for entry in manifest}
+    if name not in known:
+        raise ValueError(f"name was {name!r}; it must be one of {', '.join(map(repr, sorted(known)))}")
+    files = {folder / m[name]["file"]: m[name] for folder, m in manifests.items() if name in m}
+    for path, entry in files.items():
+        if path.is_file():
+            return _read(path, entry)
+    raise FileNotFoundError(f"the file of {name!r} is missing: {_listed(list(files))}. {_HOW_TO_GET}")
 
 
 _HOW_TO_GET = (
@@ -129,12 +130,16 @@ def _listed(paths: list[Path]) -> str:
     return " or ".join(map(str, paths))
 
 
-def _manifest(folder: Path) -> list[dict[str, Any]]:
-    path = folder / MANIFEST
+def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    """Entries by name, each with the fields that `_read` needs."""
+    path = folder / _MANIFEST
     try:
-        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["datasets"]
+        entries = {entry["name"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))["datasets"]}
+        lacking = [field for entry in entries.values() for field in _FIELDS if field not in entry]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged: {error}. Restore it from the book's repository.") from error
+        raise ValueError(f"{path} is damaged ({error!r}). Restore it from the book's repository.") from error
+    if lacking:
+        raise ValueError(f"{path} is damaged (no {lacking[0]!r}). Restore it from the book's repository.")
     return entries
 
 
@@ -143,8 +148,8 @@ def _read(path: Path, entry: dict[str, Any]) -> Dataset:
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
         raise ValueError(
-            f"{path} is damaged: its sha256 must be {entry['sha256']}, but it is {found}. Restore it from the "
-            f"book's repository (git checkout -- data/{path.name}), or make it again with "
+            f"{path} is damaged: its sha256 must be {entry['sha256']}, but it is {found}. Restore it from "
+            f"the book's repository (git checkout -- data/{path.name}), or make it again with "
             "`python -m lgd_lib.data_sources`."
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
