@@ -83,7 +83,7 @@ def min_norm(problem: Problem, w0: ArrayLike | None = None, method: str = "close
     if unreachable > CONSISTENT * size:
         raise ValueError(
             f"problem has no interpolator: the equations X w = y are inconsistent, with least-squares "
-            f"residual {unreachable:.3g} (relative {unreachable / size:.3g}); they must hold exactly for some w"
+            f"residual {unreachable:.3g} (relative {unreachable / size:.3g}); they must hold for some w"
         )
     if method == "closed":
         w, multipliers = start + (along / f.s) @ f.Vt, f.U @ (along / f.s**2)
