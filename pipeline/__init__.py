@@ -1,0 +1,1 @@
+"""What `dodo.py` calls: executing notebooks, and building the site from them."""

@@ -1,0 +1,136 @@
+"""The notebooks of the book: what they declare, and executing one of them with papermill."""
+
+import ast
+import json
+import os
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+PARAMETERS = ("profile", "seed", "device", "out")
+LATE = ("claims", "status")  # these read what the chapters left behind, so they run after them
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+
+
+class NotebookError(Exception):
+    """A notebook that cannot be run, or failed while it ran; the message is for the reader of the terminal."""
+
+
+def read(path: Path) -> Any:
+    """The notebook at `path`."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises whatever its parsers do
+        raise NotebookError(f"{path} is not a notebook that can be read: {error}") from error
+
+
+def has_tag(cell: Any, tag: str) -> bool:
+    """Whether the cell carries the tag."""
+    return tag in cell.metadata.get("tags", [])
+
+
+def check_parameters(path: Path, notebook: Any) -> None:
+    """Raise unless one cell is tagged ``parameters`` and assigns exactly the four names, in their order."""
+    cells = [cell for cell in notebook.cells if has_tag(cell, "parameters")]
+    if len(cells) != 1:
+        raise NotebookError(f"{path} has {len(cells)} cells tagged 'parameters'; it must have one")
+    statements = ast.parse(cells[0].source).body
+    names = [ast.unparse(s.targets[0]) if isinstance(s, ast.Assign) else ast.unparse(s) for s in statements]
+    if tuple(names) != PARAMETERS:
+        raise NotebookError(
+            f"{path}: its parameters cell sets {', '.join(names) or 'nothing'}; "
+            f"it must set exactly {', '.join(PARAMETERS)}"
+        )
+
+
+def declared_claims(notebooks: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The claim ids that each notebook declares in its metadata (``lgd.claims``); raises when one is there twice."""
+    declared = {name: list(nb.metadata.get("lgd", {}).get("claims", [])) for name, nb in notebooks.items()}
+    owner: dict[str, str] = {}
+    for name, ids in declared.items():
+        for claim in ids:
+            if claim in owner:
+                raise NotebookError(f"claim {claim} is declared in {owner[claim]} and again in {name}")
+            owner[claim] = name
+    return declared
+
+
+def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) -> None:
+    """Run the notebook `source` into ``<out>/notebooks/``; while it runs, and if it fails, it is in ``<out>/failed/``.
+
+    The kernel starts in the current folder, which must be the root of the repository.
+    """
+    import papermill  # takes a second, which a build with nothing to do need not wait
+
+    out = Path(parameters["out"])
+    partial, target = out / "failed" / source.name, out / "notebooks" / source.name
+    record, ledger = out / "runs" / f"{source.stem}.json", out / "claims" / f"{source.stem}.json"
+    for old in (target, record, ledger, out / "site"):
+        _remove(old)
+    for folder in (partial.parent, target.parent, record.parent, ledger.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ.update(ONE_THREAD, JUPYTER_PREFER_ENV_PATH="1")
+    start = time.perf_counter()
+    try:
+        papermill.execute_notebook(
+            source, partial, dict(parameters), kernel_name="python3", cwd=".", progress_bar=False
+        )
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(_failure(source, partial, error)) from error
+    except Exception as error:  # a kernel that dies or does not start
+        raise NotebookError(f"{source}: {type(error).__name__}: {error}") from error
+    seconds = round(time.perf_counter() - start, 1)
+    if claims and not ledger.exists():
+        raise NotebookError(f"{source} declares {', '.join(claims)}, but its certificate cell wrote no {ledger}")
+    publish(partial, target, parameters)
+    partial.unlink()
+    record.write_text(json.dumps({"notebook": source.stem, "seconds": seconds}) + "\n", encoding="utf8")
+
+
+def publish(partial: Path, target: Path, parameters: Mapping[str, Any]) -> None:
+    """Write the executed notebook as readers get it: no paths of this machine, no clock times, no injected cell.
+
+    The parameters cell shows the values that were used, except `out`: run by hand, a notebook writes nothing.
+    """
+    notebook = nbformat.read(partial, as_version=4)
+    notebook.metadata.pop("papermill", None)
+    notebook.cells = [cell for cell in notebook.cells if not has_tag(cell, "injected-parameters")]
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if has_tag(cell, "parameters"):
+            for name in ("profile", "seed", "device"):
+                value = json.dumps(parameters[name])
+                cell.source = re.sub(rf"(?m)^{name} = [^\s#]+", f"{name} = {value}", cell.source)
+    here = json.dumps(str(Path.cwd()))[1:-1]
+    text = nbformat.writes(notebook).replace(here + "/", "").replace(here, ".")
+    target.write_text(text + "\n", encoding="utf8")
+
+
+def _failure(source: Path, partial: Path, error: Any) -> str:
+    ids = [cell.get("id") for cell in read(source).cells]
+    failed = [
+        cell
+        for cell in read(partial).cells
+        if any(output.output_type == "error" for output in cell.get("outputs", []))
+    ]
+    number = ids.index(failed[0].get("id")) + 1 if failed and failed[0].get("id") in ids else error.cell_index
+    first_line = next((line for line in error.source.splitlines() if line.strip()), "")
+    return (
+        f"{source}, cell {number} of {len(ids)}: {first_line}\n"
+        f"{error.ename}: {error.evalue}\n"
+        f"The notebook as far as it ran is {partial}"
+    )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        import shutil
+
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
