@@ -23,12 +23,12 @@ class Progress(ConsoleReporter):
     started: dict[str, float] = {}
 
     def execute_task(self, task):
-        if task.actions:
-            self.started[task.name] = time.perf_counter()
+        self.started[task.name] = time.perf_counter()
+        if task.name.startswith(("notebook:", "site")):
             self._line("run", task.name)
 
     def add_success(self, task):
-        if task.name in self.started:
+        if task.actions:
             self._line("done", f"{task.name:<26}{time.perf_counter() - self.started[task.name]:6.1f} s")
 
     def skip_uptodate(self, task):
@@ -72,11 +72,15 @@ def collect_claims():
 
 
 try:
-    SETTINGS = read_settings(dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word and word[0] != "-"))
+    SETTINGS = read_settings(
+        dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word and word[0] != "-")
+    )
     FOUND = {path.stem: notebooks.read(path) for path in sorted(BOOK.glob("*.ipynb"))}
     for name, notebook in FOUND.items():
         notebooks.check_parameters(BOOK / f"{name}.ipynb", notebook)
-    DECLARED = {name: ids for name, ids in notebooks.declared_claims(FOUND).items() if name not in notebooks.LATE}
+    DECLARED = {
+        name: ids for name, ids in notebooks.declared_claims(FOUND).items() if name not in notebooks.LATE
+    }
 except (SettingError, notebooks.NotebookError) as error:
     sys.exit(f"Refused: {error}.")
 
@@ -116,7 +120,13 @@ def task_notebook():
         yield {
             "name": name,
             "actions": [(in_words, [notebooks.execute, source, SETTINGS.parameters(), declared])],
-            "file_dep": [source, Path("constraints.txt"), *LIBRARY, *DATA, *([CLAIMS, RUN] if name in LATE else [])],
+            "file_dep": [
+                source,
+                Path("constraints.txt"),
+                *LIBRARY,
+                *DATA,
+                *([CLAIMS, RUN] if name in LATE else []),
+            ],
             "targets": [*executed([name]), *records, *ledgers],
             "uptodate": [config_changed(repr(SETTINGS))],
         }

@@ -77,7 +77,13 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
     start = time.perf_counter()
     try:
         papermill.execute_notebook(
-            source, partial, dict(parameters), kernel_name="python3", cwd=".", progress_bar=False
+            source,
+            partial,
+            dict(parameters),
+            kernel_name="python3",
+            cwd=".",
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # the kernel's own: it warns about plain TCP each time
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(_failure(source, partial, error)) from error
@@ -85,7 +91,9 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
         raise NotebookError(f"{source}: {type(error).__name__}: {error}") from error
     seconds = round(time.perf_counter() - start, 1)
     if claims and not ledger.exists():
-        raise NotebookError(f"{source} declares {', '.join(claims)}, but its certificate cell wrote no {ledger}")
+        raise NotebookError(
+            f"{source} declares {', '.join(claims)}, but its certificate cell wrote no {ledger}"
+        )
     publish(partial, target, parameters)
     partial.unlink()
     record.write_text(json.dumps({"notebook": source.stem, "seconds": seconds}) + "\n", encoding="utf8")

@@ -93,7 +93,9 @@ def _readable(text: str, staged: Path) -> str:
 
 
 def _warnings(text: str) -> str:
-    found = [line for line in text.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception|Error:", line)]
+    found = [
+        line for line in text.splitlines() if re.search(r"WARNING|ERROR|CRITICAL|[Ee]xception|Error:", line)
+    ]
     return "\n".join(dict.fromkeys(found)) or "\n".join(text.splitlines()[-15:])
 
 
