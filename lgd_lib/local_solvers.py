@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -174,7 +172,8 @@ class SpectralFilter:
 
     Notes
     -----
-    Source: standard. Cost of a round: two products with Vt.
+    Source: standard. Cost of a round: two products with Vt; where d <= R, as in the row space, one product
+    with the averaged map, a (d, d) matrix that is formed once for given weights at R d^2 operations.
     """
 
     Vt: Array
@@ -184,6 +183,7 @@ class SpectralFilter:
     local_steps: Array
     vector_bytes: int
     scalar_bytes: int = 8
+    _maps: dict[bytes, tuple[Array, Array]] = field(default_factory=dict, repr=False)
 
     def start(self, w0: Any) -> Array:
         """Return w0 as a finite vector of length d, or raise."""
@@ -196,53 +196,60 @@ class SpectralFilter:
     def __call__(
         self, k: int, message: Message, memory: Memory, active: NDArray[np.int64], streams: Streams
     ) -> tuple[Answers, Memory]:
-        """Return the answers as coefficients of the directions, from which points are made when asked for."""
-        if active.size == self.ends.size - 1:
-            blocks = [slice(None)]
-        else:
-            blocks = [slice(self.ends[i], self.ends[i + 1]) for i in active]
-        w = message.point
-        moves = [self.phi[b] * (self.Vt[b] @ w) - self.target[b] for b in blocks]
-        lengths = np.diff(self.ends)[active]
-        return FilteredAnswers(w, [self.Vt[b] for b in blocks], np.concatenate(moves), lengths), memory
+        """Return the answers, formed only when they are asked for."""
+        return FilteredAnswers(self, message.point, active), memory
+
+    def answer(self, i: int, w: Array) -> Array:
+        """The local model of node i at w, shape (d,)."""
+        own = slice(self.ends[i], self.ends[i + 1])
+        return w - (self.phi[own] * (self.Vt[own] @ w) - self.target[own]) @ self.Vt[own]
+
+    def mean(self, w: Array, p: Array) -> Array:
+        """sum_i p_i w_i over all nodes at once, shape (d,)."""
+        R, d = self.Vt.shape
+        if d > R:
+            moves = self.phi * (self.Vt @ w) - self.target
+            return float(p.sum()) * w - (np.repeat(p, np.diff(self.ends)) * moves) @ self.Vt
+        A, b = self._averaged_map(p)
+        return b + A @ w
+
+    def _averaged_map(self, p: Array) -> tuple[Array, Array]:
+        """A = sum_i p_i (I - V_i phi_i V_i^T) and b, kept for the weights last used."""
+        key = p.tobytes()
+        if key not in self._maps:
+            shares = np.repeat(p, np.diff(self.ends))
+            A = float(p.sum()) * np.eye(self.Vt.shape[1]) - (self.Vt.T * (shares * self.phi)) @ self.Vt
+            self._maps.clear()
+            self._maps[key] = A, (shares * self.target) @ self.Vt
+        return self._maps[key]
 
 
 @dataclass(frozen=True, eq=False)
 class FilteredAnswers:
-    """Answers w_i = w - sum_j move_j v_j that are formed only when asked for.
+    """The answers of a `SpectralFilter` at w, formed only when asked for.
 
     Parameters
     ----------
+    solver : SpectralFilter
     w : ndarray, shape (d,)
         The point that was sent.
-    blocks : sequence of ndarray
-        The directions of the active nodes, one below the other, in one or several pieces.
-    moves : ndarray, shape (R,)
-        Coefficient of each direction.
-    lengths : ndarray, shape (m,)
-        How many directions each active node has.
+    active : ndarray of int, shape (m,)
+    scalars : mapping
+        Empty.
     """
 
+    solver: SpectralFilter
     w: Array
-    blocks: Sequence[Array]
-    moves: Array
-    lengths: NDArray[np.int64]
+    active: NDArray[np.int64]
     scalars: Mapping[str, Array] = field(default_factory=dict)
 
     def combine(self, p: Array) -> Array:
         """sum_i p_i w_i."""
-        move = self._along(np.repeat(p, self.lengths) * self.moves)
-        return float(p.sum()) * self.w - move
+        if self.active.size == self.solver.local_steps.size:
+            return self.solver.mean(self.w, p)
+        return p @ self.points
 
     @property
     def points(self) -> Array:
         """The answers, one row each, shape (m, d)."""
-        directions = np.concatenate(self.blocks) if len(self.blocks) > 1 else self.blocks[0]
-        ends = np.cumsum([0, *self.lengths])
-        rows = [self.moves[a:b] @ directions[a:b] for a, b in pairwise(ends)]
-        return self.w - np.array(rows)
-
-    def _along(self, coefficients: Array) -> Array:
-        ends = np.cumsum([0, *(block.shape[0] for block in self.blocks)])
-        pieces = zip(self.blocks, ends[:-1], ends[1:], strict=True)
-        return reduce(np.add, [coefficients[a:b] @ block for block, a, b in pieces])
+        return np.array([self.solver.answer(int(i), self.w) for i in self.active])

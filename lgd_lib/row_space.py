@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import qr
+from scipy.linalg import lapack, qr, solve_triangular
 
 from lgd_lib.validation import Array
 
@@ -51,19 +51,20 @@ def coordinates(X: Array) -> Coordinates:
     Parameters
     ----------
     X : ndarray, shape (N, d)
-        Overwritten, or kept by the functions returned: pass a copy.
+        Kept or overwritten: pass a copy.
 
     Returns
     -------
     small : ndarray, shape (N, r)
         X Q, r = rank X.
     down, up : callable
-        (d,) to (r,), and (r,) to (d,); both take rows of vectors too.
+        (d,) to (r,), and (r,) to (d,); rows of vectors, (m, d) and (m, r), too.
 
     Notes
     -----
-    Source: standard. Cost: O(N^2 d). By the Gram matrix where d >= N and cond(X) is at most
-    `GRAM_CONDITION`, since its error grows with cond(X)^2; else by a QR decomposition of X^T.
+    Q is never formed. Source: standard. Cost: N^2 d operations by a Cholesky factor of the Gram matrix, where
+    d >= N and cond(X) is at most `GRAM_CONDITION`, since its error grows with cond(X)^2; otherwise 2 N^2 d by
+    Householder reflections of X^T, several times slower.
 
     Examples
     --------
@@ -75,23 +76,46 @@ def coordinates(X: Array) -> Coordinates:
 
 
 def _by_gram(X: Array) -> Coordinates | None:
-    """X X^T = V diag(s^2) V^T, Q = X^T V / s; None where cond(X) forbids squaring."""
-    N, d = X.shape
-    if d < N:
+    """X X^T = C C^T, Q = X^T C^-T; None where cond(X) forbids squaring it."""
+    if X.shape[1] < X.shape[0]:
         return None
-    squares, V = np.linalg.eigh(X @ X.T)
-    if squares[0] <= squares[-1] / GRAM_CONDITION**2:
+    G = X @ X.T
+    C, failed = lapack.dpotrf(G, lower=1, clean=1)
+    if failed:
         return None
-    s = np.sqrt(squares)
-    return V * s, lambda w: (w @ X.T) @ V / s, lambda u: ((u / s) @ V.T) @ X
+    inverse_condition, _ = lapack.dpocon(C, np.abs(G).sum(axis=0).max(), uplo="L")
+    if inverse_condition * GRAM_CONDITION**2 < 1:
+        return None
+
+    def down(w: Array) -> Array:
+        return np.asarray(solve_triangular(C, (w @ X.T).T, lower=True).T)
+
+    def up(u: Array) -> Array:
+        return np.asarray(solve_triangular(C, u.T, lower=True, trans="T").T @ X)
+
+    return C, down, up
 
 
 def _by_qr(X: Array) -> Coordinates:
-    """X^T = Q R; where X has not full rank, Q <- Q U_r with R = U s V^T."""
-    Q, R = qr(X.T, mode="economic", overwrite_a=True, check_finite=False)
+    """X^T = H R with H a product of reflections; R = U s V^T, Q = H U_r."""
+    d = X.shape[1]
+    (reflectors, tau), R = qr(X.T, mode="raw", overwrite_a=True, check_finite=False)
     U, s, Vt = np.linalg.svd(R, full_matrices=False)
     rank = numerical_rank(s, X.shape)
-    small = R.T
-    if rank < s.size:
-        Q, small = Q @ U[:, :rank], Vt[:rank].T * s[:rank]
-    return small, lambda w: w @ Q, lambda u: u @ Q.T
+    basis, small = U[:, :rank], Vt[:rank].T * s[:rank]
+    if rank == s.size:
+        basis, small = np.eye(rank), R.T
+
+    def reflect(columns: Array, trans: str) -> Array:
+        width = 64 * max(1, columns.shape[1])
+        return np.asarray(lapack.dormqr("L", trans, reflectors[:, : tau.size], tau, columns, width)[0])
+
+    def down(w: Array) -> Array:
+        return (basis.T @ reflect(np.atleast_2d(w).T, "T")[: tau.size]).T.reshape(*w.shape[:-1], rank)
+
+    def up(u: Array) -> Array:
+        columns = np.zeros((d, np.atleast_2d(u).shape[0]))
+        columns[: tau.size] = basis @ np.atleast_2d(u).T
+        return reflect(columns, "N").T.reshape(*u.shape[:-1], d)
+
+    return small, down, up

@@ -160,50 +160,27 @@ def rounds(
         raise ValueError(
             f"state holds a point of shape {state.message.point.shape}; this problem needs {point.shape}"
         )
-    return _rounds(solve, aggregation, p, participation or everyone, state)
-
-
-def everyone(k: int, M: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Participation of all nodes in every round.
-
-    Parameters
-    ----------
-    k : int
-        Round.
-    M : int
-        Number of nodes.
-    rng : Generator
-        Not used.
-
-    Returns
-    -------
-    ndarray of int, shape (M,)
-
-    Notes
-    -----
-    Cost: none.
-
-    Examples
-    --------
-    >>> everyone(0, 3, np.random.default_rng(0))
-    array([0, 1, 2])
-    """
-    return np.arange(M)
+    return _rounds(solve, aggregation, p, participation, state)
 
 
 def _rounds(
-    solve: Prepared, aggregation: Aggregation, weights: Array, participation: Participation, state: State
+    solve: Prepared,
+    aggregation: Aggregation,
+    weights: Array,
+    participation: Participation | None,
+    state: State,
 ) -> Iterator[Round]:
     M = weights.size
+    active, p = np.arange(M), weights
     while True:
         k, message = state.k, state.message
-        active = _checked(participation(k, M, np.random.default_rng([state.seed, k, M])), M)
+        if participation is not None:
+            active = _checked(participation(k, M, np.random.default_rng([state.seed, k, M])), M)
+            p = weights[active] / weights[active].sum()
         answers, memory, server = None, state.memory, state.aggregation
         estimate, following = state.estimate, message
         if active.size:
-            streams = partial(_stream, state.seed, k)
-            answers, memory = solve(k, message, memory, active, streams)
-            p = weights[active] / weights[active].sum()
+            answers, memory = solve(k, message, memory, active, partial(_stream, state.seed, k))
             server, estimate, following = aggregation.step(server, k, message, answers, active, p)
         state = State(k + 1, state.seed, estimate, following, server, memory)
         down = solve.vector_bytes + solve.scalar_bytes * len(message.scalars)
