@@ -1,6 +1,6 @@
 """The build graph, for doit: each notebook -> claims and run record -> claims and status pages -> the site.
 
-`make book` calls it. By hand: ``python -m doit list --all``, ``python -m doit notebook:setting profile=full``.
+`make book` calls it. By hand: ``python -m doit list --all``, ``python -m doit profile=full site``.
 """
 
 import sys
@@ -20,7 +20,9 @@ BOOK = Path("book")
 class Progress(ConsoleReporter):
     """One line when a task starts, one with its seconds when it ends, and the reason when it fails."""
 
-    started: dict[str, float] = {}
+    def __init__(self, outstream, options):
+        super().__init__(outstream, options)
+        self.started = {}
 
     def execute_task(self, task):
         self.started[task.name] = time.perf_counter()

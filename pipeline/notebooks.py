@@ -17,7 +17,7 @@ ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "
 
 
 class NotebookError(Exception):
-    """A notebook that cannot be run, or failed while it ran; the message is for the reader of the terminal."""
+    """A notebook that cannot be run, or failed while it ran; the message says which and why."""
 
 
 def read(path: Path) -> Any:
@@ -48,7 +48,7 @@ def check_parameters(path: Path, notebook: Any) -> None:
 
 
 def declared_claims(notebooks: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The claim ids that each notebook declares in its metadata (``lgd.claims``); raises when one is there twice."""
+    """The claim ids that each notebook declares in its metadata; raises when one is there twice."""
     declared = {name: list(nb.metadata.get("lgd", {}).get("claims", [])) for name, nb in notebooks.items()}
     owner: dict[str, str] = {}
     for name, ids in declared.items():
@@ -60,7 +60,7 @@ def declared_claims(notebooks: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) -> None:
-    """Run the notebook `source` into ``<out>/notebooks/``; while it runs, and if it fails, it is in ``<out>/failed/``.
+    """Run the notebook `source` into ``<out>/notebooks/``; until it ended well it is in ``<out>/failed/``.
 
     The kernel starts in the current folder, which must be the root of the repository.
     """
@@ -100,7 +100,7 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
 
 
 def publish(partial: Path, target: Path, parameters: Mapping[str, Any]) -> None:
-    """Write the executed notebook as readers get it: no paths of this machine, no clock times, no injected cell.
+    """Write the executed notebook as readers get it: no paths or clock times of this machine.
 
     The parameters cell shows the values that were used, except `out`: run by hand, a notebook writes nothing.
     """
@@ -114,8 +114,8 @@ def publish(partial: Path, target: Path, parameters: Mapping[str, Any]) -> None:
             for name in ("profile", "seed", "device"):
                 value = json.dumps(parameters[name])
                 cell.source = re.sub(rf"(?m)^{name} = [^\s#]+", f"{name} = {value}", cell.source)
-    here = json.dumps(str(Path.cwd()))[1:-1]
-    text = nbformat.writes(notebook).replace(here + "/", "").replace(here, ".")
+    here = r"(?<![\w./-])" + re.escape(json.dumps(str(Path.cwd()))[1:-1])
+    text = re.sub(here + r"(?![\w/-])", ".", re.sub(here + "/", "", nbformat.writes(notebook)))
     target.write_text(text + "\n", encoding="utf8")
 
 
