@@ -4,11 +4,13 @@ A problem says what data each node holds, a local solver what a node does with t
 aggregation what the server does with the answers; `rounds` ties them.
 """
 
-from lgd_lib import certificates, claims, datasets, partition, references, theory
-from lgd_lib.aggregation import Average
+from lgd_lib import certificates, claims, datasets, partition, references, synthetic, theory
+from lgd_lib.aggregation import Average, HeavyBall, OuterNesterov, ServerStep
 from lgd_lib.certificates import Certificate
+from lgd_lib.conjugate_gradient import ConjugateGradient
 from lgd_lib.history import History
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
+from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
@@ -16,16 +18,22 @@ from lgd_lib.runner import Round, State, rounds
 
 __all__ = [
     "Average",
+    "Bernoulli",
     "Certificate",
+    "ConjugateGradient",
     "ExactProjection",
     "GradientSteps",
+    "HeavyBall",
     "History",
     "Node",
+    "OuterNesterov",
     "Problem",
     "Reference",
     "Round",
     "RunInterrupted",
+    "ServerStep",
     "State",
+    "Subset",
     "certificates",
     "claims",
     "datasets",
@@ -34,5 +42,6 @@ __all__ = [
     "references",
     "rounds",
     "saved_state",
+    "synthetic",
     "theory",
 ]

@@ -1,4 +1,4 @@
-"""What the theorems predict: rates, spectra and step sizes."""
+"""Step sizes, and the spectrum of the averaged projector."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lgd_lib.local_solvers import GradientSteps, step_limit
 from lgd_lib.problems import Problem
 from lgd_lib.projections import factor
 from lgd_lib.row_space import numerical_rank
-from lgd_lib.validation import Array, as_weights
+from lgd_lib.validation import Array, as_weights, is_count
 
 
 def largest_step(problem: Problem) -> float:
@@ -85,60 +85,86 @@ def averaged_projector_spectrum(
     >>> averaged_projector_spectrum(problem, math.inf)
     array([0.5, 0.5])
     """
-    p = as_weights(weights, problem.M)
-    solve = GradientSteps(largest_step(problem) / 2 if eta is None else eta, L).prepare(problem)
-    rank = numerical_rank(_singular_values(solve.Vt), solve.Vt.shape)
-    shares = np.repeat(p, np.diff(solve.ends)) * solve.phi
-    return _singular_values(np.sqrt(shares)[:, None] * solve.Vt)[:rank][::-1] ** 2
+    C, _, rank = weighted_directions(problem, L, eta, weights)
+    return _singular_values(C)[:rank][::-1] ** 2
 
 
-def regression_rate(
-    problem: Problem,
-    L: float | Sequence[float],
-    eta: float | Sequence[float] | None = None,
-    *,
-    weights: ArrayLike | None = None,
-) -> float:
-    """Return the factor by which a round of Local-GD shrinks the distance to its limit, at worst.
+def gaussian_spectrum_edges(M: int, c: float) -> tuple[float, float]:
+    """Return the edges of the averaged projector's nonzero spectrum for Gaussian nodes in high dimension.
 
-    ||w^k - w_c|| <= rate^k ||w^0 - w_c||, rate = max(1 - l_min, l_max - 1), with l_min and l_max the smallest
-    nonzero and the largest eigenvalue of P_bar(L). (R2-rate)
+    (sqrt(1 - c) -+ sqrt(c (M - 1)))^2 / M: for L = math.inf, M nodes of N_i = c d isotropic Gaussian rows
+    each, d -> infinity, the eigenvalues fill the interval between them. (R5-edges)
 
     Parameters
     ----------
-    problem : Problem
-    L : int, math.inf, or one for each node
-    eta : float or one for each node, optional
-        Half of `largest_step` by default; l_max <= 1 then.
-    weights : sequence of M positive numbers, optional
+    M : int
+        Number of nodes.
+    c : float
+        N_i / d, with 0 < M c < 1.
 
     Returns
     -------
-    float
-        In [0, 1).
+    (float, float)
 
     Raises
     ------
     ValueError
-        As `averaged_projector_spectrum`.
+        If M is no whole number of at least 1, or M c is outside (0, 1).
 
     Notes
     -----
-    Source: ours, elementary; for L = math.inf it is 1 - lambda_min^+(P_bar). Cost: as
-    `averaged_projector_spectrum`.
+    Source: standard; free probability, a sum of M free projections (Kesten-McKay). Cost: none.
+
+    Examples
+    --------
+    >>> gaussian_spectrum_edges(1, 0.5)
+    (0.5000000000000001, 0.5000000000000001)
+    """
+    if not is_count(M):
+        raise ValueError(f"M was {M!r}; it must be a whole number of at least 1")
+    if not 0 < M * c < 1:
+        raise ValueError(f"c was {c!r}; it must satisfy 0 < M c < 1, that is 0 < c < {1 / M:.6g}")
+    inner, outer = np.sqrt(1 - c), np.sqrt(c * (M - 1))
+    return float((inner - outer) ** 2 / M), float((inner + outer) ** 2 / M)
+
+
+def weighted_directions(
+    problem: Problem,
+    L: float | Sequence[float],
+    eta: float | Sequence[float] | None,
+    weights: ArrayLike | None,
+) -> tuple[Array, Array, int]:
+    """Return C and h with P_bar(L) = C^T C, a round being w - C^T (C w - h), and the rank of C.
+
+    Parameters
+    ----------
+    problem, L, eta, weights
+        As for `averaged_projector_spectrum`.
+
+    Returns
+    -------
+    C : ndarray, shape (R, d)
+        The directions of all nodes, each times sqrt(p_i phi_j).
+    h : ndarray, shape (R,)
+    rank : int
+        Rank of the pooled rows.
+
+    Notes
+    -----
+    Source: ours, elementary. Cost: one decomposition a node, and one of their directions together.
 
     Examples
     --------
     >>> import math
     >>> from lgd_lib.problems import Node
-    >>> problem = Problem([Node([[1.0, 0.0]], [1.0]), Node([[0.0, 1.0]], [2.0])], "regression")
-    >>> round(regression_rate(problem, math.inf), 12)
-    0.5
+    >>> weighted_directions(Problem([Node([[2.0]], [6.0])], "regression"), math.inf, None, None)[1] ** 2
+    array([9.])
     """
-    spectrum = averaged_projector_spectrum(problem, L, eta, weights=weights)
-    if spectrum.size == 0:
-        return 0.0
-    return float(max(1 - spectrum[0], spectrum[-1] - 1, 0.0))
+    p = as_weights(weights, problem.M)
+    solve = GradientSteps(largest_step(problem) / 2 if eta is None else eta, L).prepare(problem)
+    rank = numerical_rank(_singular_values(solve.Vt), solve.Vt.shape)
+    shares = np.repeat(p, np.diff(solve.ends))
+    return np.sqrt(shares * solve.phi)[:, None] * solve.Vt, np.sqrt(shares / solve.phi) * solve.target, rank
 
 
 def _singular_values(A: Array) -> Array:
