@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.synthetic import gaussian_regression, two_affine_sets
+from lgd_lib.synthetic import gaussian_regression as gaussian_regression
+from lgd_lib.synthetic import two_affine_sets as two_affine_sets
 from lgd_lib.validation import Array, as_real
-
-__all__ = ["Dataset", "gaussian_regression", "load", "standardise", "two_affine_sets", "with_constant"]
 
 _MANIFEST = "MANIFEST.json"
 _FIELDS = ("file", "sha256", "divisor", "group_names", "task", "licence", "source")
@@ -72,8 +71,8 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     name : str
         "bladder" or "gasoline".
     root : path, optional
-        A folder with MANIFEST.json, such as the checkout's `data/`; only it is looked at. By default the `data/`
-        folder of the checkout this library runs from is tried, then the environment variable LGD_DATA.
+        A folder with MANIFEST.json, such as the checkout's `data/`; only it is looked at. By default
+        `data/` in the checkout this library runs from is tried, then the environment variable LGD_DATA.
 
     Returns
     -------
@@ -90,7 +89,7 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     Notes
     -----
     Nothing of a file is parsed before its sha256 has been checked, and no pickled object is ever read.
-    Cost: reading and hashing the file, less than 0.1 s for the sets of this book.
+    Cost: reading and hashing the file.
 
     Examples
     --------

@@ -61,6 +61,28 @@ def test_the_manifest_lists_every_file_and_all_stay_small():
     assert sum(path.stat().st_size for path in DATA.rglob("*") if path.is_file()) < 20e6
 
 
+def test_the_page_about_the_data_agrees_with_the_manifest():
+    page = (DATA.parent / "book" / "data.md").read_text(encoding="utf-8")
+    works = (DATA.parent / "book" / "references.bib").read_text(encoding="utf-8")
+    for entry in ENTRIES:
+        section = page.split(f"\n## {entry['name']}\n")[1].split("\n## ")[0]
+        assert entry["sha256"] in section
+        assert entry["licence"] in section
+        assert entry["licence_file"] in section
+        assert f"{entry['shape'][0]} x {entry['shape'][1]:,}" in page
+        for key in entry["cite"]:
+            assert key in section
+            assert f"{{{key}," in works
+
+
+def test_the_licence_of_the_repository_names_every_data_set():
+    text = (DATA.parent / "LICENSE").read_text(encoding="utf-8")
+    for entry in ENTRIES:
+        line = next(line for line in text.splitlines() if f"data/{entry['file']}" in line)
+        assert entry["licence"] in line
+        assert entry["licence_file"] in line
+
+
 # What the data are
 
 
