@@ -109,11 +109,14 @@ def check_min_norm(
     outside = float(np.linalg.norm(moved - (f.Vt @ moved) @ f.Vt))
     scale = max(float(np.linalg.norm(w)), float(np.linalg.norm(start)))
     largest, smallest = (float(f.s[0]), float(f.s[-1])) if f.s.size else (0.0, 1.0)
-    size = largest * float(np.linalg.norm(w)) + float(np.linalg.norm(pooled.y))
+    target = float(np.linalg.norm(pooled.y))
+    size = largest * float(np.linalg.norm(w)) + target
     # What lies outside the range of X (inconsistent equations) no step can remove: it counts in full.
     along = f.U.T @ residual
     unreachable = float(np.linalg.norm(residual - f.U @ along)) / smallest
-    rounding = np.finfo(float).eps * np.sqrt(problem.N) * (size / smallest + scale)
+    # The span of the rows is itself known to about eps cond(X) only, and `moved` is as long as w or w0.
+    eps = np.finfo(float).eps * np.sqrt(max(pooled.X.shape))
+    rounding = 2 * eps * (2 * largest * scale + target) / smallest
     distance = float(np.hypot(np.hypot(np.linalg.norm(along / f.s), outside), unreachable)) + float(rounding)
     feasibility = float(np.linalg.norm(residual))
     residuals = {

@@ -93,14 +93,11 @@ class History:
         arrays, note = storage.read(path)
         if note.get("kind") != "History":
             raise ValueError(f"path {str(path)!r} holds no History")
-        state = None
-        if "state" in note:
-            s = note["state"]
-            message = Message(arrays["state/point"], s["scalars"])
-            server, memory = _below("aggregation/", arrays), _below("memory/", arrays)
-            state = State(s["k"], s["seed"], arrays["state/estimate"], message, server, memory)
-        columns = {name: arrays[f"column/{name}"] for name in note["columns"]}
-        return cls(columns, note["meta"], state)
+        try:
+            columns = {name: arrays[f"column/{name}"] for name in note["columns"]}
+            return cls(columns, note["meta"], _state(note["state"], arrays) if "state" in note else None)
+        except KeyError as error:
+            raise ValueError(f"path {str(path)!r} is damaged: it lacks {error}") from error
 
 
 def versions() -> dict[str, str]:
@@ -121,6 +118,12 @@ def versions() -> dict[str, str]:
     """
     found = {name: version(name) for name in ("lgd-lib", "numpy", "scipy")}
     return {"python": platform.python_version()} | found
+
+
+def _state(note: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> State:
+    message = Message(arrays["state/point"], note["scalars"])
+    server, memory = _below("aggregation/", arrays), _below("memory/", arrays)
+    return State(note["k"], note["seed"], arrays["state/estimate"], message, server, memory)
 
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

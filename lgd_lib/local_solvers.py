@@ -186,8 +186,8 @@ class SpectralFilter:
     _maps: dict[bytes, tuple[Array, Array]] = field(default_factory=dict, repr=False)
 
     def start(self, w0: Any) -> Array:
-        """Return w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.Vt.shape[1])
+        """Return a copy of w0 as a finite vector of length d, or raise."""
+        return as_point("w0", w0, self.Vt.shape[1]).copy()
 
     def memory(self) -> Memory:
         """Nothing: the nodes keep no memory."""

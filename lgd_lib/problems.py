@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgd_lib.row_space import coordinates
-from lgd_lib.validation import Array, as_point, as_real
+from lgd_lib.validation import Array, as_point, as_real, is_count
 
 Lift = Callable[[Array], Array]
 TASKS = ("regression", "classification")
@@ -96,9 +96,10 @@ class Problem:
     Raises
     ------
     TypeError
-        If a node is not a `Node`.
+        If `nodes` is no sequence, or holds something that is not a `Node`.
     ValueError
-        If there is no node, nodes differ in d, the task is unknown or a label is not -1 or +1.
+        If there is no node, nodes differ in d, the task is unknown, a label is not -1 or +1, or `d_sent` is
+        no whole number of at least 1.
 
     Notes
     -----
@@ -116,6 +117,8 @@ class Problem:
     d_sent: int = 0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.nodes, Iterable):
+            raise TypeError(f"nodes is a {type(self.nodes).__name__}; it must be a sequence of Node")
         nodes = tuple(self.nodes)
         if self.task not in TASKS:
             raise ValueError(f"task was {self.task!r}; it must be one of {', '.join(map(repr, TASKS))}")
@@ -131,6 +134,8 @@ class Problem:
             if self.task == "classification" and not np.isin(node.y, (-1.0, 1.0)).all():
                 wrong = node.y[~np.isin(node.y, (-1.0, 1.0))][0]
                 raise ValueError(f"nodes[{i}].y has the label {wrong:g}; every label must be -1 or +1")
+        if self.d_sent != 0 and not is_count(self.d_sent):
+            raise ValueError(f"d_sent was {self.d_sent!r}; it must be a whole number of at least 1")
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "d_sent", self.d_sent or nodes[0].d)
 
@@ -176,7 +181,13 @@ class Problem:
             if rows.size == 0:
                 raise ValueError(f"parts[{i}] is empty; every node needs at least one sample")
             if rows.dtype.kind not in "iu" or rows.ndim != 1:
-                raise TypeError(f"parts[{i}] must be a vector of row numbers; it has dtype {rows.dtype}")
+                raise TypeError(
+                    f"parts[{i}] has dtype {rows.dtype} and shape {rows.shape}; "
+                    "it must be a vector of row numbers"
+                )
+            if rows.min() < 0 or rows.max() >= whole.N:
+                wrong = rows[(rows < 0) | (rows >= whole.N)][0]
+                raise IndexError(f"parts[{i}] has the row number {wrong}; it must be in 0..{whole.N - 1}")
             nodes.append(Node(whole.X[rows], whole.y[rows]))
         return cls(tuple(nodes), task)
 
@@ -231,7 +242,7 @@ class Problem:
         Raises
         ------
         TypeError, ValueError
-            If w0 is not a finite vector of length d.
+            If w0 is not a finite vector of length d, or all rows are zero.
 
         Notes
         -----
@@ -247,7 +258,9 @@ class Problem:
         >>> small.d, lift(u0)
         (1, array([0., 0., 0.]))
         """
-        start = np.zeros(self.d) if w0 is None else as_point("w0", w0, self.d)
+        start = np.zeros(self.d) if w0 is None else as_point("w0", w0, self.d).copy()
+        if not any(node.X.any() for node in self.nodes):
+            raise ValueError("problem has only rows of zeros; row_space needs a row that is not zero")
         small, down, up = coordinates(np.concatenate([node.X for node in self.nodes]))
         u0 = down(start)
         rows = np.split(small, np.cumsum(self.sizes)[:-1])

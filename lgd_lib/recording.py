@@ -85,6 +85,7 @@ def record(
     _check_arguments(metrics, K, every)
     where = None if path is None else Path(path)
     before = History.load(where) if where is not None and where.exists() else None
+    _check_columns(before, metrics)
     if before is not None and before.state is not None and before.state.k >= K:
         return before
     rows: list[Row] = []
@@ -94,8 +95,8 @@ def record(
         with bar:
             for r in iterator:
                 if not rows:
-                    _check_continues(before, r, metrics, where)
-                rows.append(_row(r, metrics))
+                    _check_continues(before, r, where)
+                rows.append(_row(r, metrics, rows[0] if rows else None))
                 state = r.state
                 bar.update()
                 if state.k >= K:
@@ -146,8 +147,19 @@ def _check_arguments(metrics: Metrics, K: int, every: int) -> None:
     if clash := sorted(set(metrics) & set(OWN_COLUMNS)):
         raise ValueError(f"metrics holds {clash[0]!r}, a column that every history has; choose another name")
 
+    for name, metric in metrics.items():
+        if not callable(metric):
+            raise TypeError(f"metrics[{name!r}] was {metric!r}; it must be a function of a Round")
 
-def _check_continues(before: History | None, r: Round, metrics: Metrics, path: Path | None) -> None:
+
+def _check_columns(before: History | None, metrics: Metrics) -> None:
+    if before is not None and set(before.columns) != {*OWN_COLUMNS, *metrics}:
+        raise ValueError(
+            f"metrics was {sorted(metrics)}; the saved run has the columns {sorted(before.columns)}"
+        )
+
+
+def _check_continues(before: History | None, r: Round, path: Path | None) -> None:
     if before is None:
         return
     if r.k != len(before):
@@ -155,15 +167,22 @@ def _check_continues(before: History | None, r: Round, metrics: Metrics, path: P
             f"path {str(path)!r} holds {len(before)} rounds, but the iterator starts at round {r.k}; "
             "pass state=saved_state(path) to rounds, or choose another path"
         )
-    if set(before.columns) != {*OWN_COLUMNS, *metrics}:
-        raise ValueError(
-            f"metrics was {sorted(metrics)}; the saved run has the columns {sorted(before.columns)}"
-        )
+    kept = before.state
+    if kept is not None and not (kept.seed == r.state.seed and np.array_equal(kept.message.point, r.sent)):
+        raise ValueError(f"path {str(path)!r} holds another run than the iterator's; choose another path")
 
 
-def _row(r: Round, metrics: Metrics) -> Row:
+def _row(r: Round, metrics: Metrics, first: Row | None) -> Row:
     own = {"k": r.k, "bytes_up": r.bytes_up, "bytes_down": r.bytes_down, "gradients": r.local_steps.sum()}
-    return own | {name: metric(r) for name, metric in metrics.items()}
+    # A copy: a metric may return an array that it changes in the next round.
+    row = own | {name: np.array(metric(r)) for name, metric in metrics.items()}
+    for name in metrics:
+        if first is not None and row[name].shape != first[name].shape:
+            raise ValueError(
+                f"metrics[{name!r}] gave an array of shape {row[name].shape} in round {r.k}; "
+                f"it must have shape {first[name].shape} as in round {first['k']}"
+            )
+    return row
 
 
 def _history(before: History | None, rows: list[Row], state: State) -> History:

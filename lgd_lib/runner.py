@@ -135,8 +135,8 @@ def rounds(
     Raises
     ------
     TypeError, ValueError
-        At the call, before any work: by the local solver's checks, and for weights, seed or w0 that do
-        not fit.
+        At the call, before any work: by the local solver's checks, and for weights, participation, seed, w0
+        or a state that do not fit. From a round, if `participation` gives no ascending node numbers.
 
     Notes
     -----
@@ -151,6 +151,8 @@ def rounds(
     """
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed was {seed!r}; it must be a whole number of at least 0")
+    if participation is not None and not callable(participation):
+        raise TypeError(f"participation was {participation!r}; it must be a function of (k, M, generator)")
     p = as_weights(weights, problem.M)
     solve = local_solver.prepare(problem)
     point = solve.start(w0)
@@ -195,7 +197,10 @@ def _stream(seed: int, k: int, i: int) -> np.random.Generator:
 
 
 def _checked(active: Any, M: int) -> NDArray[np.int64]:
-    nodes = np.asarray(active, dtype=np.int64)
+    given = np.asarray(active)
+    if given.size and given.dtype.kind not in "iu":
+        raise TypeError(f"participation gave entries of dtype {given.dtype}; it must give node numbers")
+    nodes = given.astype(np.int64)
     if nodes.ndim != 1 or (np.diff(nodes) <= 0).any() or (nodes.size and not 0 <= nodes[0] <= nodes[-1] < M):
         raise ValueError(
             f"participation gave {nodes.tolist()}; it must give ascending node numbers below M = {M}"

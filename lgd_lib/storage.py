@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOTE = "note.json"
+DAMAGE = (KeyError, TypeError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile)
+"""What a damaged file may raise when it is read."""
 
 
 def write(path: str | Path, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]) -> None:
@@ -84,11 +86,13 @@ def read(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     >>> arrays, note = read("run.npz")  # doctest: +SKIP
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         note = json.loads(arrays.pop(NOTE).tobytes())
+        if not isinstance(note, dict):
+            raise ValueError("its note is no mapping")
     except FileNotFoundError:
         raise
-    except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise ValueError(f"path {str(path)!r} is damaged, or was not saved by lgd_lib: {error}") from error
     return arrays, note

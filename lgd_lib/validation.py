@@ -164,11 +164,14 @@ def as_weights(weights: ArrayLike | None, M: int) -> Array:
     """
     if weights is None:
         return np.full(M, 1.0 / M)
-    p = as_real("weights", weights, ndim=1)
+    p = as_real("weights", weights, ndim=1).copy()
     if p.size != M or not (p > 0).all():
         raise ValueError(f"weights was {p.tolist()}; it must be M = {M} positive numbers, one for each node")
-    total = float(p.sum())
-    return p / total
+    p /= p.max()
+    p /= p.sum()
+    if not (p >= np.finfo(float).tiny).all():
+        raise ValueError(f"weights was {p.tolist()} after scaling to sum 1; the smallest must not vanish")
+    return p
 
 
 def is_count(value: object) -> bool:
