@@ -1,0 +1,150 @@
+"""What each node got, and how much the nodes differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+
+from lgd_lib.problems import Node, Problem
+from lgd_lib.projections import factor
+from lgd_lib.validation import Array
+
+
+@dataclass(frozen=True, eq=False)
+class PartitionReport:
+    """What each node got, and how much the nodes differ; `print` shows a summary.
+
+    Parameters
+    ----------
+    task : {"regression", "classification"}
+    d : int
+        Number of features.
+    sizes : ndarray of int, shape (M,)
+        Samples of each node.
+    label_distance : ndarray, shape (M,)
+        Between 0 and 1: largest difference between the distribution function of the node's targets and that
+        of all nodes' together (Kolmogorov's distance; for labels -1 and +1 it is the total variation
+        distance).
+    smallest_angle, mean_angle : ndarray, shape (M, M)
+        Smallest and mean principal angle between the row spaces of two nodes, in degrees; 0 on the diagonal.
+    gradient_diversity : float
+        Between 1/M (all nodes' gradients agree) and infinity (they cancel).
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> node = Node([[1.0, 0.0]], [1.0])
+    >>> report(Problem([node, node], "regression")).sizes
+    array([1, 1])
+    """
+
+    task: str
+    d: int
+    sizes: NDArray[np.int64]
+    label_distance: Array
+    smallest_angle: Array
+    mean_angle: Array
+    gradient_diversity: float
+
+    def __str__(self) -> str:
+        """A summary of at most six lines."""
+        M = self.sizes.size
+        nodes = "1 node" if M == 1 else f"{M} nodes"
+        lines = [
+            f"{nodes}, {self.sizes.sum()} samples, {self.d} features, {self.task}",
+            f"samples of a node: {_spread(self.sizes, '.0f')}",
+            f"label distance to the whole: {_spread(self.label_distance, '.2f')}",
+        ]
+        if M > 1:
+            pairs = np.triu_indices(M, 1)
+            smallest, mean = (_spread(a[pairs], ".1f") for a in (self.smallest_angle, self.mean_angle))
+            lines += [
+                f"smallest angle between two row spaces, degrees: {smallest}",
+                f"mean angle between two row spaces, degrees: {mean}",
+                f"gradient diversity: {self.gradient_diversity:.3g} ({1 / M:.3g} if all gradients agree)",
+            ]
+        return "\n".join(lines)
+
+
+def report(problem: Problem, w0: ArrayLike | None = None) -> PartitionReport:
+    """Say what each node got and how much the nodes differ.
+
+    Gradient diversity is sum_i ||grad f_i(w0)||^2 / ||sum_i grad f_i(w0)||^2, f_i the nodes' mean losses:
+    squared for regression, logistic for classification.
+
+    Parameters
+    ----------
+    problem : Problem
+    w0 : array_like, shape (d,), optional
+        Where gradients are compared; zero by default.
+
+    Returns
+    -------
+    PartitionReport
+
+    Raises
+    ------
+    TypeError, ValueError
+        If w0 is not a finite vector of length d.
+
+    Notes
+    -----
+    Source: gradient diversity Yin et al. 2018 (there of single samples); the rest standard. Angles below
+    about 1e-6 degrees are rounding. Cost: O(N^2 d) once, then a decomposition of an N_i x N_j matrix for
+    every pair of nodes: seconds for 100 nodes of 50 samples.
+
+    Examples
+    --------
+    >>> problem = Problem([Node([[1.0, 0.0]], [1.0]), Node([[0.0, 1.0]], [-1.0])], "classification")
+    >>> print(report(problem))
+    2 nodes, 2 samples, 2 features, classification
+    samples of a node: 1 each
+    label distance to the whole: 0.50 each
+    smallest angle between two row spaces, degrees: 90.0 each
+    mean angle between two row spaces, degrees: 90.0 each
+    gradient diversity: 1 (0.5 if all gradients agree)
+    """
+    small, u0, _ = problem.row_space(w0)  # lengths and angles are the same there
+    smallest, mean = _angles([factor(node).Vt for node in small.nodes])
+    gradients = np.array([_gradient(node, u0, problem.task) for node in small.nodes])
+    total = gradients.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        diversity = float(np.divide((gradients**2).sum(), total @ total))
+    distance = np.array([_kolmogorov(node.y, problem.pooled.y) for node in problem.nodes])
+    return PartitionReport(problem.task, problem.d, problem.sizes, distance, smallest, mean, diversity)
+
+
+def _gradient(node: Node, w: Array, task: str) -> Array:
+    scores = node.X @ w
+    slopes = scores - node.y if task == "regression" else -node.y * expit(-node.y * scores)
+    return slopes @ node.X / node.N
+
+
+def _kolmogorov(some: Array, all_of_them: Array) -> float:
+    at = np.unique(all_of_them)
+    shares = [np.searchsorted(np.sort(y), at, side="right") / y.size for y in (some, all_of_them)]
+    return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _angles(bases: list[Array]) -> tuple[Array, Array]:
+    smallest, mean = np.zeros((2, len(bases), len(bases)))
+    for i, j in combinations(range(len(bases)), 2):
+        if 0 in (bases[i].shape[0], bases[j].shape[0]):
+            continue
+        cosines = np.linalg.svd(bases[i] @ bases[j].T, compute_uv=False)
+        degrees = np.degrees(np.arccos(np.minimum(cosines, 1.0)))
+        smallest[i, j] = smallest[j, i] = degrees.min()
+        mean[i, j] = mean[j, i] = degrees.mean()
+    return smallest, mean
+
+
+def _spread(values: NDArray[np.float64] | NDArray[np.int64], form: str) -> str:
+    low, median, high = (f"{value:{form}}" for value in np.quantile(values, [0, 0.5, 1]))
+    return f"{low} each" if low == high else f"{low} to {high}, median {median}"
