@@ -247,9 +247,9 @@ class Problem:
         Notes
         -----
         Norms and angles are unchanged too when w0 lies in the span of the rows.
-        Source: standard. Cost: the Gram matrix X X^T and its eigen-decomposition, O(N^2 d), where its
-        condition number shows that squaring loses nothing that matters; otherwise a QR decomposition of
-        X^T, about ten times slower. Memory: one more copy of the data.
+        Source: standard. Cost: a Cholesky factor of X X^T, N^2 d operations, where its condition number shows
+        that squaring loses nothing that matters; otherwise reflections of X^T, about three times slower, with
+        memory for one more copy of the data.
 
         Examples
         --------
@@ -261,7 +261,7 @@ class Problem:
         start = np.zeros(self.d) if w0 is None else as_point("w0", w0, self.d).copy()
         if not any(node.X.any() for node in self.nodes):
             raise ValueError("problem has only rows of zeros; row_space needs a row that is not zero")
-        small, down, up = coordinates(np.concatenate([node.X for node in self.nodes]))
+        small, down, up = coordinates([node.X for node in self.nodes])
         u0 = down(start)
         rows = np.split(small, np.cumsum(self.sizes)[:-1])
         nodes = tuple(Node(X, node.y) for X, node in zip(rows, self.nodes, strict=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from scipy.linalg import lapack, qr, solve_triangular
@@ -45,13 +47,13 @@ def numerical_rank(singular_values: Array, shape: tuple[int, int]) -> int:
 Coordinates = tuple[Array, Callable[[Array], Array], Callable[[Array], Array]]
 
 
-def coordinates(X: Array) -> Coordinates:
+def coordinates(blocks: Sequence[Array]) -> Coordinates:
     """Return X Q, w -> Q^T w and u -> Q u for an orthonormal basis Q of the span of the rows of X.
 
     Parameters
     ----------
-    X : ndarray, shape (N, d)
-        Kept or overwritten: pass a copy.
+    blocks : sequence of ndarray, shapes (N_i, d)
+        The rows of X, one block below the other; kept, not copied. Not all zero.
 
     Returns
     -------
@@ -62,24 +64,32 @@ def coordinates(X: Array) -> Coordinates:
 
     Notes
     -----
-    Q is never formed. Source: standard. Cost: N^2 d operations by a Cholesky factor of the Gram matrix, where
-    d >= N and cond(X) is at most `GRAM_CONDITION`, since its error grows with cond(X)^2; otherwise 2 N^2 d by
-    Householder reflections of X^T, several times slower.
+    Q is never formed. Source: standard. Where d >= N and cond(X) is at most `GRAM_CONDITION`: a Cholesky
+    factor of X X^T, N^2 d operations; its error grows with cond(X)^2. Otherwise Householder reflections of
+    X^T, piece by piece (Demmel et al. 2012): 2.4 N^2 d operations, memory for one more copy of the data.
 
     Examples
     --------
-    >>> small, down, up = coordinates(np.array([[3.0, 4.0]]))
-    >>> bool(np.allclose(abs(small), 5.0))
+    >>> small, down, up = coordinates([np.array([[3.0, 4.0]]), np.array([[6.0, 8.0]])])
+    >>> bool(np.allclose(abs(small), [[5.0], [10.0]]))
     True
     """
-    return _by_gram(X) or _by_qr(X)
+    return _by_gram(blocks) or _by_reflections(blocks)
 
 
-def _by_gram(X: Array) -> Coordinates | None:
+def _pieces(blocks: Sequence[Array]) -> Iterator[Array]:
+    """X, some columns at a time: few enough to stay in the processor's cache."""
+    width = max(5 * sum(len(X) for X in blocks), 1024)
+    for start in range(0, blocks[0].shape[1], width):
+        yield np.concatenate([X[:, start : start + width] for X in blocks])
+
+
+def _by_gram(blocks: Sequence[Array]) -> Coordinates | None:
     """X X^T = C C^T, Q = X^T C^-T; None where cond(X) forbids squaring it."""
-    if X.shape[1] < X.shape[0]:
+    ends = np.cumsum([len(X) for X in blocks])
+    if blocks[0].shape[1] < ends[-1]:
         return None
-    G = X @ X.T
+    G = reduce(np.add, (piece @ piece.T for piece in _pieces(blocks)))
     C, failed = lapack.dpotrf(G, lower=1, clean=1)
     if failed:
         return None
@@ -88,34 +98,64 @@ def _by_gram(X: Array) -> Coordinates | None:
         return None
 
     def down(w: Array) -> Array:
-        return np.asarray(solve_triangular(C, (w @ X.T).T, lower=True).T)
+        products = np.concatenate([w @ X.T for X in blocks], axis=-1)
+        return np.asarray(solve_triangular(C, products.T, lower=True).T)
 
     def up(u: Array) -> Array:
-        return np.asarray(solve_triangular(C, u.T, lower=True, trans="T").T @ X)
+        shares = np.split(solve_triangular(C, u.T, lower=True, trans="T").T, ends[:-1], axis=-1)
+        return reduce(np.add, (share @ X for share, X in zip(shares, blocks, strict=True)))
 
     return C, down, up
 
 
-def _by_qr(X: Array) -> Coordinates:
-    """X^T = H R with H a product of reflections; R = U s V^T, Q = H U_r."""
-    d = X.shape[1]
-    (reflectors, tau), R = qr(X.T, mode="raw", overwrite_a=True, check_finite=False)
+def _by_reflections(blocks: Sequence[Array]) -> Coordinates:
+    """Pieces of X^T = H_j R_j; the R_j together = H R; R = U s V^T; Q = diag(H_j) H U."""
+    first = [_reflections(piece.T) for piece in _pieces(blocks)]
+    top, R = _reflections(np.concatenate([R for _, R in first]))
     U, s, Vt = np.linalg.svd(R, full_matrices=False)
-    rank = numerical_rank(s, X.shape)
-    basis, small = U[:, :rank], Vt[:rank].T * s[:rank]
-    if rank == s.size:
-        basis, small = np.eye(rank), R.T
-
-    def reflect(columns: Array, trans: str) -> Array:
-        width = 64 * max(1, columns.shape[1])
-        return np.asarray(lapack.dormqr("L", trans, reflectors[:, : tau.size], tau, columns, width)[0])
+    rank = numerical_rank(s, (Vt.shape[1], blocks[0].shape[1]))
+    basis = U[:, :rank]
+    inner = np.cumsum([len(R) for _, R in first])
+    outer = np.cumsum([H.rows for H, _ in first])
 
     def down(w: Array) -> Array:
-        return (basis.T @ reflect(np.atleast_2d(w).T, "T")[: tau.size]).T.reshape(*w.shape[:-1], rank)
+        parts = np.split(np.atleast_2d(w).T, outer[:-1])
+        tops = [H.transposed(part)[: len(R)] for (H, R), part in zip(first, parts, strict=True)]
+        return (basis.T @ top.transposed(np.concatenate(tops))[: len(basis)]).T.reshape(*w.shape[:-1], rank)
 
     def up(u: Array) -> Array:
-        columns = np.zeros((d, np.atleast_2d(u).shape[0]))
-        columns[: tau.size] = basis @ np.atleast_2d(u).T
-        return reflect(columns, "N").T.reshape(*u.shape[:-1], d)
+        tops = np.split(top.times(basis @ np.atleast_2d(u).T), inner[:-1])
+        parts = [H.times(part) for (H, _), part in zip(first, tops, strict=True)]
+        return np.concatenate(parts).T.reshape(*u.shape[:-1], outer[-1])
 
-    return small, down, up
+    return Vt[:rank].T * s[:rank], down, up
+
+
+@dataclass(frozen=True, eq=False)
+class _Reflections:
+    """An orthogonal matrix H, as LAPACK's vectors and factors of Householder reflections."""
+
+    vectors: Array
+    tau: Array
+
+    @property
+    def rows(self) -> int:
+        return len(self.vectors)
+
+    def times(self, A: Array) -> Array:
+        """H [A; 0], shape (rows, m)."""
+        return self._apply("N", np.concatenate([A, np.zeros((self.rows - len(A), A.shape[1]))]))
+
+    def transposed(self, A: Array) -> Array:
+        """H^T A, shape (rows, m)."""
+        return self._apply("T", A)
+
+    def _apply(self, transpose: str, A: Array) -> Array:
+        workspace = 64 * max(1, A.shape[1])
+        return np.asarray(lapack.dormqr("L", transpose, self.vectors, self.tau, A, workspace)[0])
+
+
+def _reflections(A: Array) -> tuple[_Reflections, Array]:
+    """A = H [R; 0], R triangular; A is overwritten."""
+    (vectors, tau), R = qr(A, mode="raw", overwrite_a=True, check_finite=False)
+    return _Reflections(vectors[:, : tau.size], tau), np.asarray(R[: tau.size])

@@ -56,7 +56,7 @@ def test_zero_is_the_start_by_default_and_bytes_stay_those_of_the_original():
 @pytest.mark.parametrize("shape", [(6, 30), (6, 6), (9, 4)])
 def test_distances_keep_nine_digits_whatever_the_condition_number(condition, shape):
     X = conditioned(*shape, condition)
-    small, down, up = coordinates(X.copy())
+    small, down, up = coordinates([X[:2], X[2:]])
     u = np.random.default_rng(1).standard_normal(small.shape[1])
     assert np.linalg.norm(up(u)) == pytest.approx(np.linalg.norm(u), rel=1e-9)
     assert close(down(up(u)), u)
