@@ -89,7 +89,7 @@ def test_local_steps_and_bytes():
 
 @every_kind
 def test_the_step_size_is_held_to_the_smallest_limit_of_all_nodes(name, seed):
-    problem, w = make(name, seed)
+    problem, _ = make(name, seed)
     limits = step_limits(problem)
     below, above = limits.min() * (1 - 1e-9), limits.min() * (1 + 1e-9)
     GradientSteps(below, 1).prepare(problem)

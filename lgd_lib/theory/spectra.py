@@ -161,7 +161,9 @@ def weighted_directions(
     array([9.])
     """
     p = as_weights(weights, problem.M)
-    solve = GradientSteps(largest_step(problem) / 2 if eta is None else eta, L).prepare(problem)
+    if eta is None:
+        eta = min(largest_step(problem), np.finfo(float).max) / 2  # the largest is infinite for rows of zeros
+    solve = GradientSteps(eta, L).prepare(problem)
     rank = numerical_rank(_singular_values(solve.Vt), solve.Vt.shape)
     shares = np.repeat(p, np.diff(solve.ends))
     return np.sqrt(shares * solve.phi)[:, None] * solve.Vt, np.sqrt(shares / solve.phi) * solve.target, rank

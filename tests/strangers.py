@@ -1,0 +1,56 @@
+"""A local solver and an aggregation that use all of the protocol: random draws, memory, scalars."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lgd_lib.protocol import Message, PointAnswers
+from lgd_lib.validation import as_point
+
+
+@dataclass(frozen=True)
+class NoisyWalk:
+    """A node adds noise of its own and, from its memory, all its earlier noise; it sends one number too."""
+
+    d: int
+    interrupt_in_round: int = -1
+
+    def prepare(self, problem):
+        return PreparedWalk(self.d, problem.M, np.full(problem.M, 1.0), self.interrupt_in_round)
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedWalk:
+    d: int
+    M: int
+    local_steps: np.ndarray
+    interrupt_in_round: int
+    vector_bytes: int = 100
+    scalar_bytes: int = 7
+
+    def start(self, w0):
+        return as_point("w0", w0, self.d)
+
+    def memory(self):
+        return {"drift": np.zeros((self.M, self.d))}
+
+    def __call__(self, k, message, memory, active, streams):
+        drift = memory["drift"].copy()
+        for i in active:
+            drift[i] += streams(int(i)).standard_normal(self.d)
+        if k == self.interrupt_in_round:
+            raise KeyboardInterrupt
+        points = message.point + drift[active]
+        return PointAnswers(points, {"size": np.linalg.norm(points, axis=1)}), {"drift": drift}
+
+
+class Counting:
+    """Averages, counts its steps, and sends two numbers down."""
+
+    def init(self, w0):
+        return {"steps": np.zeros(1)}
+
+    def step(self, state, k, message, answers, active, p):
+        mean = answers.combine(p)
+        largest = float(answers.scalars["size"].max())
+        return {"steps": state["steps"] + 1}, mean, Message(mean / 2, {"k": float(k), "largest": largest})
