@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from lgd_lib.plotting import BookFigure, in_book_style, new_figure
+from lgd_lib.problems import Problem
 
 NODE_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LABEL_MARKERS = ("o", "x")
@@ -138,4 +141,50 @@ def held_out_figure(
     axes.set_xlim(left=0)
     axes.set_ylim(len(errors) - 0.5, -0.5)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+@in_book_style
+def partition_picture(problem: Problem) -> BookFigure:
+    """Draw what each node holds: how many samples of either class, or its targets, node 1 on top.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    Figure
+
+    Notes
+    -----
+    Source: none, a picture. Cost: none.
+
+    Examples
+    --------
+    >>> problem = Problem.split([[1.0], [2.0]], [1.0, -1.0], [[0], [1]], "classification")
+    >>> partition_picture(problem).axes[0].get_xlabel()
+    'samples'
+    """
+    M, rows = problem.M, np.arange(1, problem.M + 1)
+    figure = new_figure(size=(6.8, min(1.4 + 0.3 * M, 9.0)))
+    axes = figure.axes[0]
+    if problem.task == "classification":
+        left = np.zeros(M)
+        for label, shade, hatch in ((1, "#333333", ""), (-1, "#dddddd", "//")):
+            count = np.array([(node.y == label).sum() for node in problem.nodes], dtype=float)
+            style: dict[str, Any] = {"color": shade, "hatch": hatch, "edgecolor": "#333333", "linewidth": 0.6}
+            axes.barh(rows, count, left=left, label=f"label {label:+d}", height=0.7, **style)
+            left += count
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.legend(loc="outside upper center", ncols=2)
+    else:
+        for row, node in zip(rows, problem.nodes, strict=True):
+            axes.plot(
+                node.y, np.full(node.N, row), color="#0072B2", marker="|", markersize=9, linestyle="none"
+            )
+    axes.set(xlabel="samples" if problem.task == "classification" else "target", ylabel="node")
+    axes.set_ylim(M + 0.6, 0.4)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(visible=False, axis="y")
     return figure

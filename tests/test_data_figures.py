@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lgd_lib.data_figures import held_out_figure, nodes_figure
+from lgd_lib.data_figures import held_out_figure, nodes_figure, partition_picture
+from lgd_lib.problems import Problem
 
 POINTS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])
 NODES, LABELS = np.array([0, 0, 1, 1]), np.array([1.0, -1.0, 1.0, 1.0])
@@ -45,3 +46,18 @@ def test_every_repetition_and_its_mean_are_drawn_in_the_row_of_the_model():
     assert sorted(map(tuple, drawn(axes))) == [(1.0, 0.0), (1.5, 0.0), (2.0, 0.0), (5.0, 1.0), (5.0, 1.0)]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["one", "two"]
     assert any(set(line.get_xdata()) == {4.0} and line.get_linestyle() == "--" for line in axes.lines)
+
+
+def test_a_partition_picture_has_a_bar_for_each_class_and_node():
+    problem = Problem.split(np.eye(4), [1, -1, 1, 1], [[0, 1], [2, 3]], "classification")
+    (axes,) = partition_picture(problem).axes
+    spans = [
+        (patch.get_y() + patch.get_height() / 2, patch.get_x(), patch.get_width()) for patch in axes.patches
+    ]
+    assert spans == [(1, 0, 1), (2, 0, 2), (1, 1, 1), (2, 2, 0)]
+
+
+def test_a_partition_picture_shows_every_target_at_its_node():
+    problem = Problem.split(np.eye(4), [0.5, -1.5, 2.0, 3.0], [[0, 3], [1, 2]], "regression")
+    (axes,) = partition_picture(problem).axes
+    assert sorted(map(tuple, drawn(axes))) == [(-1.5, 2), (0.5, 1), (2.0, 2), (3.0, 1)]

@@ -84,8 +84,8 @@ def test_the_seed_decides():
 
 
 def test_class_shares_follow_the_dirichlet_distribution():
-    """With supply in plenty a node's first sample is of class c with probability p_c, and its second of the same
-    class with probability (a p_c + 1) / (a + 1): Polya's urn, which defines the distribution."""
+    """With supply in plenty a node's first sample is of class c with probability p_c, and its second of the
+    same class with probability (a p_c + 1) / (a + 1): Polya's urn, which defines the distribution."""
     y = np.repeat([0, 1, 2], [2000, 3000, 5000])
     p, a, M = np.array([0.2, 0.3, 0.5]), 1.5, 1000
     sizes = [2] * M + [10_000 - 2 * M]
