@@ -83,7 +83,7 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
             kernel_name="python3",
             cwd=".",
             progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],  # the kernel's own: it warns about plain TCP each time
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own words: TCP, shutting down
         )
     except papermill.PapermillExecutionError as error:
         raise NotebookError(_failure(source, partial, error)) from error
