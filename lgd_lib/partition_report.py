@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -32,7 +33,7 @@ class PartitionReport:
     smallest_angle, mean_angle : ndarray, shape (M, M)
         Smallest and mean principal angle between the row spaces of two nodes, in degrees; 0 on the diagonal.
     gradient_diversity : float
-        Between 1/M (all nodes' gradients agree) and infinity (they cancel).
+        Between 1/M (all nodes' gradients agree) and infinity (they cancel, to rounding); NaN where all vanish.
 
     Notes
     -----
@@ -114,9 +115,9 @@ def report(problem: Problem, w0: ArrayLike | None = None) -> PartitionReport:
     small, u0, _ = problem.row_space(w0)  # lengths and angles are the same there
     smallest, mean = _angles([factor(node).Vt for node in small.nodes])
     gradients = np.array([_gradient(node, u0, problem.task) for node in small.nodes])
-    total = gradients.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        diversity = float(np.divide((gradients**2).sum(), total @ total))
+    total, squares = gradients.sum(axis=0), float((gradients**2).sum())
+    cancel = total @ total <= 1e-24 * squares  # nothing is left but rounding
+    diversity = math.nan if squares == 0 else math.inf if cancel else squares / float(total @ total)
     distance = np.array([_kolmogorov(node.y, problem.pooled.y) for node in problem.nodes])
     return PartitionReport(problem.task, problem.d, problem.sizes, distance, smallest, mean, diversity)
 

@@ -232,9 +232,11 @@ def test_gradient_diversity_is_its_definition_at_any_point(seed, classification)
     assert partition.report(problem, w0).gradient_diversity == pytest.approx(expected, rel=1e-9)
 
 
-def test_gradients_that_cancel_have_infinite_diversity():
-    problem = Problem([Node([[1.0]], [1.0]), Node([[1.0]], [-1.0])], "regression")
-    assert partition.report(problem).gradient_diversity == np.inf
+def test_gradients_that_cancel_have_infinite_diversity_and_none_has_none():
+    row = np.array([[0.3, 0.7, 0.1]])
+    cancel = Problem([Node(row, [1.0]), Node(row, [-1.0])], "regression")
+    assert partition.report(cancel).gradient_diversity == np.inf
+    assert np.isnan(partition.report(Problem([Node(row, [0.0])], "regression")).gradient_diversity)
 
 
 def test_label_distance_of_a_continuous_target_is_the_kolmogorov_smirnov_statistic():
