@@ -55,6 +55,12 @@ METHODS = {
     "L=100": Look("L = 100", "#9467BD", "P", (0, (2, 1))),
     "L=inf": Look("L = \N{INFINITY} (projection)", "#D55E00", "*", "-"),
     "local": Look("one node alone", "#999999", ".", ":"),
+    "average": Look("average", "#332288", "o", "-"),
+    "server-step": Look("server step", "#999933", "s", (0, (6, 1))),
+    "heavy-ball": Look("heavy ball", "#CC6677", "^", (0, (4, 1))),
+    "nesterov": Look("Nesterov", "#44AA99", "D", (0, (3, 1, 1, 1))),
+    "nesterov-classic": Look("Nesterov, classic step", "#117733", "d", (0, (1, 1))),
+    "cg": Look("conjugate gradients", "#882255", "*", "-"),
 }
 """One colour, marker and dash for each method."""
 
