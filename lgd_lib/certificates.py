@@ -44,10 +44,9 @@ class Certificate:
     @property
     def ok(self) -> bool:
         """Whether the residuals and error_bound / scale are all within the tolerance."""
-        worst = max(
-            *self.residuals.values(), self.error_bound / self.scale if self.scale else self.error_bound
-        )
-        return bool(worst <= self.tolerance)
+        relative = self.error_bound / self.scale if self.scale else self.error_bound
+        # Not max(): NaN must not pass.
+        return all(bool(value <= self.tolerance) for value in (*self.residuals.values(), relative))
 
     def __str__(self) -> str:
         parts = ", ".join(f"{name} {value:.1e}" for name, value in self.residuals.items())
