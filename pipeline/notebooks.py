@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -69,8 +70,9 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
     out = Path(parameters["out"])
     partial, target = out / "failed" / source.name, out / "notebooks" / source.name
     record, ledger = out / "runs" / f"{source.stem}.json", out / "claims" / f"{source.stem}.json"
-    for old in (target, record, ledger, out / "site"):
-        _remove(old)
+    for old in (target, record, ledger):
+        old.unlink(missing_ok=True)
+    withdraw(out / "site")
     for folder in (partial.parent, target.parent, record.parent, ledger.parent):
         folder.mkdir(parents=True, exist_ok=True)
     os.environ.update(ONE_THREAD, JUPYTER_PREFER_ENV_PATH="1")
@@ -97,6 +99,16 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
     publish(partial, target, parameters)
     partial.unlink()
     record.write_text(json.dumps({"notebook": source.stem, "seconds": seconds}) + "\n", encoding="utf8")
+
+
+def withdraw(site: Path) -> None:
+    """Take an earlier site away, at once and as a whole: another notebook may be doing the same."""
+    old = site.with_name(f"{site.name}-withdrawn-{os.getpid()}")
+    try:
+        site.rename(old)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(old)
 
 
 def publish(partial: Path, target: Path, parameters: Mapping[str, Any]) -> None:
@@ -133,12 +145,3 @@ def _failure(source: Path, partial: Path, error: Any) -> str:
         f"{error.ename}: {error.evalue}\n"
         f"The notebook as far as it ran is {partial}"
     )
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        import shutil
-
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
