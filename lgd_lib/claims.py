@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -47,8 +48,9 @@ class Claim:
 
     Raises
     ------
-    ValueError
-        If the label, relation, expected verdict or tolerance is none of those.
+    TypeError, ValueError
+        If the id is empty, a number is none, or the label, relation, expected verdict or tolerance is none of
+        those.
 
     Examples
     --------
@@ -73,10 +75,12 @@ class Claim:
         ):
             if value not in known:
                 raise ValueError(f"{name} was {value!r}; it must be one of {', '.join(map(repr, known))}")
-        if not self.tolerance >= 0:
-            raise ValueError(f"tolerance was {self.tolerance}; it must be at least 0")
-        object.__setattr__(self, "measured", float(self.measured))
-        object.__setattr__(self, "predicted", float(self.predicted))
+        if not self.id:
+            raise ValueError(f"id was {self.id!r}; it must be a word such as 'R2-limit'")
+        if not 0 <= self.tolerance < math.inf:
+            raise ValueError(f"tolerance was {self.tolerance}; it must be finite and at least 0")
+        object.__setattr__(self, "measured", _number("measured", self.measured))
+        object.__setattr__(self, "predicted", _number("predicted", self.predicted))
 
     @property
     def met(self) -> bool:
@@ -131,7 +135,8 @@ def certify(chapter: str, claims: Sequence[Claim], out: str | Path | None = None
     Raises
     ------
     ClaimError
-        If a verdict is not the expected one, or an id appears twice. Nothing is written then.
+        If a verdict is not the expected one, an id appears twice, or a number to be written is not finite.
+        Nothing is written then.
 
     Notes
     -----
@@ -153,6 +158,12 @@ def certify(chapter: str, claims: Sequence[Claim], out: str | Path | None = None
                 f"must be {c.relation} {c.predicted!r} (tolerance {c.tolerance:g})"
                 for c in wrong
             )
+        )
+    endless = [c for c in claims if not (math.isfinite(c.measured) and math.isfinite(c.predicted))]
+    if endless and out is not None:
+        c = endless[0]
+        raise ClaimError(
+            f"{c.id}: measured {c.measured}, predicted {c.predicted}: the ledger holds finite numbers only"
         )
     ledger = Ledger(asdict(c) | {"verdict": c.verdict, "chapter": chapter} for c in claims)
     if out is not None:
@@ -179,8 +190,8 @@ def collect(folder: str | Path, declared: Mapping[str, Sequence[str]]) -> Ledger
     Raises
     ------
     ClaimError
-        If a declared claim is missing, one was not declared, an id belongs to two chapters, or a verdict is
-        not the expected one.
+        If a declared claim is missing, a claim or its chapter was not declared, an id belongs to two
+        chapters, or a verdict is not the expected one.
 
     Notes
     -----
@@ -192,6 +203,9 @@ def collect(folder: str | Path, declared: Mapping[str, Sequence[str]]) -> Ledger
     <BLANKLINE>
     """
     rows: list[dict[str, Any]] = []
+    for file in sorted(Path(folder).glob("*.json")):
+        if file.stem not in declared:
+            raise ClaimError(f"chapter {file.stem!r} has claims but is not declared")
     for chapter, ids in declared.items():
         file = Path(folder) / f"{chapter}.json"
         found = {r["id"]: r for r in json.loads(file.read_text(encoding="utf-8"))} if file.exists() else {}
@@ -212,6 +226,13 @@ def collect(folder: str | Path, declared: Mapping[str, Sequence[str]]) -> Ledger
         if row["verdict"] != row["expected"]:
             raise ClaimError(f"claim {row['id']}: {row['verdict']!r} where {row['expected']!r} was expected")
     return Ledger(rows)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} was {value!r}; it must be a number") from error
 
 
 def _table_row(row: Mapping[str, Any]) -> str:

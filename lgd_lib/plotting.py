@@ -163,6 +163,11 @@ def distance_figure(
     -------
     Figure
 
+    Raises
+    ------
+    ValueError
+        If a prediction has no history, or the clock is unknown.
+
     Notes
     -----
     Cost: none.
@@ -173,6 +178,9 @@ def distance_figure(
     >>> distance_figure({"L=1": history}, "error").axes[0].get_yscale()
     'log'
     """
+    for key in predicted or {}:
+        if key not in histories:
+            raise ValueError(f"predicted has the key {key!r}; it must be one of {list(histories)}")
     figure = new_figure()
     axes = figure.axes[0]
     for n, (key, values) in enumerate((predicted or {}).items()):
