@@ -33,7 +33,7 @@ class PartitionReport:
     smallest_angle, mean_angle : ndarray, shape (M, M)
         Smallest and mean principal angle between the row spaces of two nodes, in degrees; 0 on the diagonal.
     gradient_diversity : float
-        Between 1/M (all nodes' gradients agree) and infinity (they cancel, to rounding); NaN where all vanish.
+        Between 1/M (all nodes' gradients agree) and infinity (they cancel to rounding); NaN if all vanish.
 
     Notes
     -----

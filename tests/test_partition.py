@@ -56,7 +56,15 @@ def test_shards_deal_every_sample_once_and_few_labels_to_a_node(case, seed, data
         assert max(np.unique(y[part]).size for part in parts) <= 2 * s
 
 
-@given(st.lists(st.one_of(st.integers(-3, 3)), min_size=1, max_size=40))
+def test_shards_that_fit_into_classes_have_one_label_each():
+    y = np.random.default_rng(0).permutation(np.arange(1000) % 10)
+    parts = partition.shards(y, 50, shards_per_node=2, seed=0)
+    assert {part.size for part in parts} == {20}
+    assert max(np.unique(y[part]).size for part in parts) == 2
+    assert max(np.unique(y[part]).size for part in partition.shards(y, 10, shards_per_node=1, seed=0)) == 1
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=40))
 def test_groups_become_nodes_in_ascending_order(groups):
     parts = partition.by_group(groups)
     values = sorted(set(groups))
@@ -81,6 +89,16 @@ def test_the_seed_decides():
         first, again, other = deal(7), deal(7), deal(8)
         assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
         assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("parameters", [[0.2, 0.3, 0.5], [2.0, 1.0, 4.0]])
+def test_shares_have_the_means_and_variances_of_the_dirichlet_distribution(parameters):
+    a = np.array(parameters)
+    q = np.exp(partition._log_dirichlet(a, 40_000, np.random.default_rng(0)))
+    q /= q.sum(axis=1, keepdims=True)
+    p = a / a.sum()
+    assert np.allclose(q.mean(axis=0), p, atol=0.01)
+    assert np.allclose(q.var(axis=0), p * (1 - p) / (a.sum() + 1), rtol=0.03)
 
 
 def test_class_shares_follow_the_dirichlet_distribution():
@@ -222,7 +240,7 @@ def test_gradient_diversity_is_its_definition_at_any_point(seed, classification)
     X, w0 = rng.standard_normal((9, 14)), rng.standard_normal(14)
     y = np.where(rng.random(9) < 0.5, 1.0, -1.0) if classification else rng.standard_normal(9)
     task = "classification" if classification else "regression"
-    problem = Problem.split(X, y, partition.iid(9, 3, seed=seed), task)
+    problem = Problem.split(X, y, partition.iid(9, 3, seed=seed, sizes=[2, 3, 4]), task)
     gradients = []
     for node in problem.nodes:
         margins = node.y * (node.X @ w0)

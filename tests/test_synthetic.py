@@ -32,6 +32,9 @@ def test_the_seed_and_nothing_else_decides(seed, M, N_i, d):
 def test_nodes_draw_from_streams_of_their_own():
     few, many = gaussian_regression(2, 3, 20, seed=4), gaussian_regression(5, 3, 20, seed=4)
     assert same(few, type(few)(many.nodes[:2], "regression"))
+    resized = gaussian_regression(2, [7, 3], 20, seed=4)
+    assert np.array_equal(resized.nodes[1].X, few.nodes[1].X)
+    assert np.array_equal(resized.nodes[1].y, few.nodes[1].y)
     X = [node.X for node in many.nodes]
     assert all(not np.array_equal(X[i], X[j]) for i in range(5) for j in range(i))
 
