@@ -1,6 +1,8 @@
 // What scrolls sideways can also be reached and scrolled by keyboard: wide formulas and wide tables.
+const SCROLLING = ["pre", "div.math", "mjx-container", ".output"].map((box) => `.bd-article ${box}`).join();
+
 function letKeysScroll() {
-  for (const box of document.querySelectorAll(".bd-article div.math, .bd-article mjx-container, .bd-article .output")) {
+  for (const box of document.querySelectorAll(SCROLLING)) {
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
