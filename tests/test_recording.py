@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -115,6 +116,22 @@ def test_ctrl_c_loses_the_current_round_only(tmp_path, where, saved):
         assert np.array_equal(np.concatenate([history["w"], rest["w"]]), expected(10))
 
 
+def test_ctrl_c_between_a_row_and_its_state_drops_the_row():
+    class Interrupted:
+        def __init__(self, r):
+            self.r = r
+
+        def __getattr__(self, name):
+            if name == "state":
+                raise KeyboardInterrupt
+            return getattr(self.r, name)
+
+    with pytest.raises(RunInterrupted) as stop:
+        record((Interrupted(r) if r.k == 3 else r for r in walk()), POINT, 9)
+    assert np.array_equal(stop.value.history["w"], expected(3))
+    assert stop.value.history.state.k == 3
+
+
 def test_ctrl_c_in_the_first_round_after_going_on_keeps_the_file(tmp_path):
     path = tmp_path / "run"
     record(walk(), POINT, 3, path=path)
@@ -161,11 +178,8 @@ def test_a_damaged_file_says_so_and_is_not_overwritten(tmp_path):
     ("run", "metrics", "message"),
     [
         (lambda path: walk(), POINT, r"holds 3 rounds, but the iterator starts at round 0; pass state="),
-        (
-            lambda path: rounds(FIVE, NoisyWalk(3), Counting(), [5, 5, 5], state=other_state()),
-            POINT,
-            "holds another run",
-        ),
+        (lambda path: walk(state=replace(saved_state(path), seed=8)), POINT, "holds another run"),
+        (lambda path: walk(state=elsewhere(saved_state(path))), POINT, "holds another run"),
         (lambda path: walk(state=saved_state(path)), {}, r"^metrics was \[\]; the saved run has the columns"),
         (lambda path: walk(state=saved_state(path)), {**POINT, "v": np.mean}, r"^metrics was \['v', 'w'\]"),
     ],
@@ -179,8 +193,8 @@ def test_a_file_of_another_run_is_refused_and_kept(tmp_path, run, metrics, messa
     assert path.read_bytes() == before
 
 
-def other_state():
-    return list(islice(walk(seed=8), 3))[-1].state
+def elsewhere(state):
+    return replace(state, message=replace(state.message, point=state.message.point + 1e-15))
 
 
 def test_other_metrics_are_refused_for_a_complete_run_too(tmp_path):
