@@ -107,7 +107,7 @@ $(READY): pyproject.toml constraints.txt
 	  python=$$($(FIND_PYTHON)); \
 	  echo "Making .venv with $$("$$python" -V)"; rm -f $@; "$$python" -m venv --clear .venv; fi
 	@echo 'Installing the versions of constraints.txt into .venv (two minutes or so the first time)'
-	@$(RUN) pip install -q --disable-pip-version-check -c constraints.txt -e '.[book,neural,dev]'
+	@$(RUN) pip install -qq --disable-pip-version-check -c constraints.txt -e '.[book,neural,dev]'
 	@printf '%s' "$(CURDIR)" > $@
 
 # Prints the first Python 3.11, 3.12 or 3.13 that can make an environment, else says what it found.
