@@ -1,5 +1,6 @@
 // What scrolls sideways can also be reached and scrolled by keyboard: wide formulas and wide tables.
-const SCROLLING = ["pre", "div.math", "mjx-container", ".output"].map((box) => `.bd-article ${box}`).join();
+const BOXES = ["pre", "div.math", "mjx-container", ".output", ".pst-scrollable-table-container"];
+const SCROLLING = BOXES.map((box) => `.bd-article ${box}`).join();
 
 function letKeysScroll() {
   for (const box of document.querySelectorAll(SCROLLING)) {
