@@ -76,11 +76,37 @@ def test_going_on_without_a_path_records_the_new_rounds_only():
     assert np.array_equal(second["w"], expected(5)[3:])
 
 
-def test_a_complete_run_is_returned_without_a_round(tmp_path):
-    record(walk(), POINT, 3, path=tmp_path / "run")
-    run = walk()
-    assert len(record(run, POINT, 3, path=tmp_path / "run")) == 3
-    assert next(run).k == 0
+def test_a_complete_run_is_returned_as_it_is(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    saved = path.read_bytes()
+    assert len(record(walk(state=saved_state(path)), POINT, 3, path=path)) == 3
+    assert path.read_bytes() == saved
+
+
+def test_a_new_run_does_not_pass_for_a_complete_one(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    with pytest.raises(ValueError, match=r"holds 3 rounds, but the iterator starts at round 0; pass state="):
+        record(walk(), POINT, 3, path=path)
+
+
+def test_a_failing_metric_loses_the_current_round_only(tmp_path):
+    path = tmp_path / "run"
+
+    def fails_late(r):
+        return 1 / (4 - r.k)
+
+    with pytest.raises(ZeroDivisionError):
+        record(walk(), {"w": fails_late}, 10, path=path)
+    assert History.load(path)["k"].tolist() == [0, 1, 2, 3]
+
+
+def test_what_a_round_shows_cannot_be_changed():
+    r = next(walk())
+    for point in (r.w, r.sent):
+        with pytest.raises(ValueError, match="read-only"):
+            point -= 1.0
 
 
 def test_the_run_is_saved_every_so_many_rounds(tmp_path):
