@@ -23,6 +23,7 @@ from lgd_lib import (
     record,
     rounds,
 )
+from lgd_lib.synthetic import gaussian_regression
 from lgd_lib.theory import averaged_projector_spectrum, best_heavy_ball, best_nesterov, best_server_step
 
 STEPS = (ServerStep(1.3), HeavyBall(0.9, 0.4), OuterNesterov(0.7, 0.6), ConjugateGradient())
@@ -154,6 +155,13 @@ def test_conjugate_gradients_end_after_as_many_rounds_as_there_are_eigenvalues(n
     distinct = 1 + int((np.diff(values) > 1e-9).sum())
     last = iterates(rounds(problem, ExactProjection(), ConjugateGradient(), w0), distinct + 3)[-1]
     assert close(last, plain.nearest_interpolator(problem, w0), 1e-6)
+
+
+def test_conjugate_gradients_go_on_until_rounding():
+    problem = gaussian_regression(10, 10, 150, seed=0)
+    answer = plain.nearest_interpolator(problem, np.zeros(150))
+    points = iterates(rounds(problem, GradientSteps(0.04, 3), ConjugateGradient(), np.zeros(150)), 400)
+    assert close(points[-1], answer, 1e-11)
 
 
 def test_the_estimate_of_conjugate_gradients_is_not_the_point_that_is_sent():
