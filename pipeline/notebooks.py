@@ -78,15 +78,7 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
     os.environ.update(ONE_THREAD, JUPYTER_PREFER_ENV_PATH="1")
     start = time.perf_counter()
     try:
-        papermill.execute_notebook(
-            source,
-            partial,
-            dict(parameters),
-            kernel_name="python3",
-            cwd=".",
-            progress_bar=False,
-            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own words: TCP, shutting down
-        )
+        _run(source, partial, parameters)
     except papermill.PapermillExecutionError as error:
         raise NotebookError(_failure(source, partial, error)) from error
     except Exception as error:  # a kernel that dies or does not start
@@ -99,6 +91,27 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
     publish(partial, target, parameters)
     partial.unlink()
     record.write_text(json.dumps({"notebook": source.stem, "seconds": seconds}) + "\n", encoding="utf8")
+
+
+def _run(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:
+    """Execute with papermill; a second time if two kernels that started at once wanted the same port."""
+    import papermill
+
+    for last in (False, True):
+        try:
+            papermill.execute_notebook(
+                source,
+                target,
+                dict(parameters),
+                kernel_name="python3",
+                cwd=".",
+                progress_bar=False,
+                extra_arguments=["--log-level=CRITICAL"],  # the kernel's own words: TCP, shutting down
+            )
+            return
+        except RuntimeError as error:
+            if last or "Kernel died before replying" not in str(error):
+                raise
 
 
 def withdraw(site: Path) -> None:
