@@ -8,7 +8,7 @@ import pytest
 from instances import every_kind, make, step_limits
 
 from lgd_lib import Node, Problem
-from lgd_lib.theory import averaged_projector_spectrum, largest_step, regression_rate
+from lgd_lib.theory import averaged_projector_spectrum, gaussian_spectrum_edges, largest_step, regression_rate
 
 
 @every_kind
@@ -60,3 +60,11 @@ def test_rows_of_zeros_have_an_empty_spectrum_and_rate_zero():
     assert largest_step(problem) == math.inf
     assert averaged_projector_spectrum(problem, 3).size == 0
     assert regression_rate(problem, math.inf) == 0.0
+
+
+def test_the_edges_for_random_nodes_are_those_of_two_random_subspaces_and_of_one_projector():
+    """Two free projections of trace c: the largest squared cosine of a principal angle is 4 c (1 - c)."""
+    for c in (0.05, 0.2, 0.45):
+        cosine = 2 * np.sqrt(c * (1 - c))
+        assert gaussian_spectrum_edges(2, c) == pytest.approx(((1 - cosine) / 2, (1 + cosine) / 2), abs=1e-14)
+    assert gaussian_spectrum_edges(1, 0.3) == (1.0, 1.0)

@@ -93,7 +93,8 @@ def gaussian_spectrum_edges(M: int, c: float) -> tuple[float, float]:
     """Return the edges of the averaged projector's nonzero spectrum for Gaussian nodes in high dimension.
 
     (sqrt(1 - c) -+ sqrt(c (M - 1)))^2 / M: for L = math.inf, M nodes of N_i = c d isotropic Gaussian rows
-    each, d -> infinity, the eigenvalues fill the interval between them. (R5-edges)
+    each, d -> infinity, the eigenvalues fill the interval between them. One node has one projector, and
+    its nonzero eigenvalues are all 1. (R5-edges)
 
     Parameters
     ----------
@@ -117,13 +118,15 @@ def gaussian_spectrum_edges(M: int, c: float) -> tuple[float, float]:
 
     Examples
     --------
-    >>> gaussian_spectrum_edges(1, 0.5)
-    (0.5000000000000001, 0.5000000000000001)
+    >>> [round(edge, 12) for edge in gaussian_spectrum_edges(2, 0.2)]
+    [0.1, 0.9]
     """
     if not is_count(M):
         raise ValueError(f"M was {M!r}; it must be a whole number of at least 1")
     if not 0 < M * c < 1:
         raise ValueError(f"c was {c!r}; it must satisfy 0 < M c < 1, that is 0 < c < {1 / M:.6g}")
+    if M == 1:
+        return 1.0, 1.0
     inner, outer = np.sqrt(1 - c), np.sqrt(c * (M - 1))
     return float((inner - outer) ** 2 / M), float((inner + outer) ** 2 / M)
 
