@@ -56,7 +56,7 @@ def roads_figure(
     >>> picture.axes[0].get_xlabel()
     'first weight'
     """
-    figure = new_figure(size=(6.4, 4.8))
+    figure = new_figure(size=(6.4, 3.6))
     axes = figure.axes[0]
     reach = 4 * float(np.abs(np.asarray(window)).max())
     for n, (x, y) in enumerate(lines):
@@ -82,7 +82,7 @@ def roads_figure(
 
 @in_book_style
 def shares_figure(counts: Mapping[str, ArrayLike]) -> BookFigure:
-    """Draw, for several partitions side by side, how many samples of each class every node holds.
+    """Draw, for several partitions, two in a line, how many samples of each class every node holds.
 
     Parameters
     ----------
@@ -102,7 +102,11 @@ def shares_figure(counts: Mapping[str, ArrayLike]) -> BookFigure:
     >>> len(shares_figure({"iid": [[1, 1], [1, 1]], "shards": [[2, 0], [0, 2]]}).axes)
     2
     """
-    figure = new_figure(columns=len(counts), size=(2.4 * len(counts), 3.0))
+    columns = min(len(counts), 2)
+    lines = -(-len(counts) // columns)
+    figure = new_figure(rows=lines, columns=columns, size=(3.4 * columns, 0.5 + 2.4 * lines))
+    for spare in figure.axes[len(counts) :]:
+        spare.remove()
     for panel, (axes, (name, table)) in enumerate(zip(figure.axes, counts.items(), strict=True)):
         rows = np.asarray(table, dtype=float)
         left = np.zeros(rows.shape[0])
@@ -118,11 +122,11 @@ def shares_figure(counts: Mapping[str, ArrayLike]) -> BookFigure:
                 label=f"class {c + 1}" if panel == 0 else None,
             )
             left += width
-        axes.set(xlabel=f"samples\n{name}", ylabel="node" if panel == 0 else "")
+        axes.set(xlabel=f"samples, {name}", ylabel="node" if panel % columns == 0 else "")
         axes.invert_yaxis()
         axes.grid(visible=False)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
-    figure.legend(loc="outside upper center", ncols=7)
+    figure.legend(loc="outside upper center", ncols=5)
     return figure
 
 
@@ -175,7 +179,9 @@ def mean_square_figure(
         label="mean of all runs",
     )
     axes.set(yscale="log", xlabel="rounds", ylabel="squared relative distance")
-    axes.legend()
+    for handle in axes.legend().get_lines():
+        if handle.get_label() == "single runs":
+            handle.set(linewidth=1.6, alpha=1.0)
     return figure
 
 
