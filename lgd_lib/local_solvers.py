@@ -70,7 +70,7 @@ class GradientSteps:
         factors = [factor(node) for node in problem.nodes]
         limits = np.array([step_limit(f, node.N) for f, node in zip(factors, problem.nodes, strict=True)])
         if (eta >= limits).any():
-            i = int(np.argmax(eta / limits))
+            i = int(np.argmax(np.log(eta) - np.log(limits)))  # the ratio itself could overflow
             raise ValueError(
                 f"eta was {eta[i]:.12g}; node {i} diverges unless eta < 2 N_i / sigma_max(X_i)^2 = "
                 f"{limits[i]:.12g} (the smallest such bound of all nodes is {limits.min():.12g})"
