@@ -70,7 +70,8 @@ class GradientSteps:
         factors = [factor(node) for node in problem.nodes]
         limits = np.array([step_limit(f, node.N) for f, node in zip(factors, problem.nodes, strict=True)])
         if (eta >= limits).any():
-            i = int(np.argmax(np.log(eta) - np.log(limits)))  # the ratio itself could overflow
+            tiny = np.finfo(float).tiny
+            i = int(np.argmax(np.log(eta) - np.log(np.maximum(limits, tiny))))  # the ratio may overflow
             raise ValueError(
                 f"eta was {eta[i]:.12g}; node {i} diverges unless eta < 2 N_i / sigma_max(X_i)^2 = "
                 f"{limits[i]:.12g} (the smallest such bound of all nodes is {limits.min():.12g})"
@@ -131,7 +132,7 @@ def step_limit(factors: Factors, N: int) -> float:
     >>> round(step_limit(factor(Node([[2.0, 0.0]], [1.0])), N=1), 12)
     0.5
     """
-    return 2 * N / float(factors.s[0]) ** 2 if factors.s.size else math.inf
+    return 2 * N / float(factors.s[0]) / float(factors.s[0]) if factors.s.size else math.inf
 
 
 def _spectral_filter(
