@@ -95,8 +95,8 @@ class Haugazeau:
 
     Notes
     -----
-    Source: standard (Haugazeau 1968; Combettes 2000). Server memory: one vector. Cost: as `Average`, and three
-    inner products.
+    Source: standard (Haugazeau 1968; Combettes 2000). Server memory: one vector. Cost: as `Average`,
+    and three inner products.
 
     Examples
     --------
@@ -174,7 +174,7 @@ class Bundle:
     def step(
         self, state: Memory, k: int, message: Message, answers: Answers, active: NDArray[np.int64], p: Array
     ) -> tuple[Memory, Array, Message]:
-        """Add the half-spaces, project the anchor; the new point is both the estimate and the next message."""
+        """Add the half-spaces and project the anchor; the new point is estimate and next message."""
         w, anchor = message.point, state["anchor"]
         normals, offsets = _half_spaces(w, answers.points)
         normals = np.concatenate([state["normals"], normals])

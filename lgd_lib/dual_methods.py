@@ -58,10 +58,10 @@ class DualAverage:
 
 @dataclass(frozen=True)
 class AcceleratedDualMargin:
-    """`DualMargin` from an extrapolated memory: the node's part of the accelerated dual method. (C8-accelerated)
+    """`DualMargin` from an extrapolated memory: the accelerated dual's part at the node. (C8-accelerated)
 
-    y_i = s_i + beta (s_i - s_i'), q_i = Pi_i(w + y_i), s_i' <- s_i, s_i <- w + y_i - q_i; the server sends beta
-    with its point.
+    y_i = s_i + beta (s_i - s_i'), q_i = Pi_i(w + y_i), s_i' <- s_i, s_i <- w + y_i - q_i; the server sends
+    beta with its point.
 
     Raises
     ------
@@ -122,16 +122,16 @@ class PreparedAccelerated:
 
 @dataclass(frozen=True)
 class AcceleratedDual:
-    """The server of the accelerated dual method, with restart; the estimate is the average. (C8-accelerated)
+    """The server of the accelerated dual, with restart; the estimate is the average. (C8-accelerated)
 
-    beta grows by Nesterov's rule t <- (1 + sqrt(1 + 4 t^2)) / 2, beta = (t_old - 1) / t, and starts again at 0
-    when the last move turned back: <w_sent - w_new, w_new - w_old> > 0. The next point sent is
+    beta grows by Nesterov's rule t <- (1 + sqrt(1 + 4 t^2)) / 2, beta = (t_old - 1) / t, and starts again
+    at 0 when the last move turned back: <w_sent - w_new, w_new - w_old> > 0. The next point sent is
     w_new + beta (w_new - w_old).
 
     Notes
     -----
-    Source: standard (Beck and Teboulle 2009; restart by O'Donoghue and Candes 2015, here on the primal image).
-    All nodes in every round, with fixed weights. Server memory: two vectors. Cost: as `Average`.
+    Source: standard (Beck and Teboulle 2009; restart by O'Donoghue and Candes 2015, here on the primal
+    image). All nodes in every round, with fixed weights. Server memory: two vectors. Cost: as `Average`.
 
     Examples
     --------

@@ -128,11 +128,11 @@ def kkt_residual(A: Array, b: Array, u: Array, multipliers: Array) -> float:
     largest = float(np.abs(multipliers).max()) or 1.0
     return float(
         max(
+            0.0,
             -slack.min() / scale,
             -multipliers.min() / largest,
             np.linalg.norm(u - multipliers @ A) / scale,
             (multipliers * np.abs(slack)).max() / (largest * scale),
-            0.0,
         )
     )
 
@@ -199,8 +199,9 @@ def contradiction(Z: Array) -> tuple[Array, float]:
 
     Examples
     --------
-    >>> contradiction(np.array([[1.0], [-1.0]]))
-    (array([0.5, 0.5]), 0.0)
+    >>> combination, length = contradiction(np.array([[1.0], [-1.0]]))
+    >>> combination, length < 1e-15
+    (array([0.5, 0.5]), True)
     """
     norms = np.linalg.norm(Z, axis=1)
     rows = Z / norms[:, None]

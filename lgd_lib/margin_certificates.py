@@ -55,9 +55,9 @@ def check_projection(
 
     Notes
     -----
-    Error bound. Let S be the constraints with a_j > 0. The point w_S nearest to w0 with z_j^T w = 1 on S is at
-    the distance sqrt(||Z_S^+ (1 - Z_S w)||^2 + ||(I - P_S)(w - w0)||^2) from w. If w_S has multipliers above
-    zero on S and margins above 1 elsewhere, by more than that distance can change, it is the answer and the
+    Error bound. Let S be the constraints with a_j > 0. The point w_S nearest to w0 with z_j^T w = 1 on S is
+    at the distance sqrt(||Z_S^+ (1 - Z_S w)||^2 + ||(I - P_S)(w - w0)||^2) from w. If w_S has multipliers
+    above zero on S and margins above 1 elsewhere, by more than that distance can change, it is the answer and the
     distance is the bound. Otherwise the duality gap bounds it: ||w - w*|| <= ||w - w_a|| + sqrt(2 gap), with
     w_a = w0 + Z^T a; that is never below 1e-8 or so.
     Source: standard; the bound is ours, elementary. Cost: one `nnls` unless multipliers are given, and one
@@ -118,15 +118,16 @@ def _active_set_bound(Z: Array, norms: Array, w: Array, start: Array, a: Array) 
     eps = np.finfo(float).eps
     size = float(np.linalg.norm(w)) + float(np.linalg.norm(start))
     if not S.any():
-        distance = float(np.linalg.norm(w - start)) + eps * size
-        return distance if ((Z @ w - 1) / norms > distance).all() else None
+        still = float(np.linalg.norm(w - start)) + float(eps) * size
+        return still if ((Z @ w - 1) / norms > still).all() else None
     U, s, Vt = np.linalg.svd(Z[S] / norms[S, None], full_matrices=False)
     if s[-1] <= max(S.sum(), Z.shape[1]) * eps * s[0]:
         return None
     gap = U.T @ ((1 - Z[S] @ w) / norms[S]) / s
     moved = w - start
     outside = moved - (Vt @ moved) @ Vt
-    rounding = 4 * eps * np.sqrt(Z.shape[1]) * (size * s[0] + float((1 / norms[S]).max())) / s[-1]
+    reach = size * float(s[0]) + float((1 / norms[S]).max())
+    rounding = 4 * eps * float(np.sqrt(Z.shape[1])) * reach / float(s[-1])
     distance = float(np.hypot(np.linalg.norm(gap), np.linalg.norm(outside)) + rounding)
     exact = U @ ((Vt @ moved + gap) / s)
     others = (Z[~S] @ w - 1) / norms[~S]

@@ -1,4 +1,4 @@
-"""The centralised answers of classification, certified: the max-margin point, and the nearest separating one."""
+"""The centralised answers of classification, certified: max-margin, and the nearest separating point."""
 
 from __future__ import annotations
 
