@@ -101,7 +101,13 @@ class Claim:
 
 
 class Ledger(tuple[dict[str, Any], ...]):
-    """Claims as rows, shown by notebooks as a table."""
+    """Claims as rows, shown by notebooks as a table.
+
+    Examples
+    --------
+    >>> Ledger([{"id": "A", "measured": 1.0, "relation": "equal", "predicted": 1.0, "verdict": "holds"}])
+    A                               1 equal    1            holds
+    """
 
     def _repr_html_(self) -> str:
         head = "".join(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lgd_lib.problems import Problem
 from lgd_lib.projections import Factors, factor, step_filter
 from lgd_lib.protocol import Answers, Memory, Message, Streams
-from lgd_lib.validation import Array, as_point, is_count, per_node
+from lgd_lib.validation import Array, as_list, as_point, is_count, per_node
 
 LOSSES = ("squared",)
 
@@ -56,10 +56,10 @@ class GradientSteps:
     loss: str = "squared"
 
     def __post_init__(self) -> None:
-        steps, sizes = np.atleast_1d(self.L).tolist(), np.atleast_1d(self.eta).tolist()
+        steps, sizes = as_list("L", self.L), as_list("eta", self.eta)
         if not all(is_count(L) or math.inf == L for L in steps):
             raise ValueError(f"L was {self.L}; it must be a whole number of at least 1, or math.inf")
-        if not all(isinstance(eta, (int, float)) and 0 < eta < math.inf for eta in sizes):
+        if not all(type(eta) in (int, float) and 0 < eta < math.inf for eta in sizes):
             raise ValueError(f"eta was {self.eta}; a step size must be positive and finite")
         if self.loss not in LOSSES:
             raise ValueError(f"loss was {self.loss!r}; it must be one of {', '.join(map(repr, LOSSES))}")
@@ -168,12 +168,19 @@ class SpectralFilter:
     ends : ndarray, shape (M + 1,)
         The directions of node i are the rows ends[i] to ends[i + 1].
     local_steps : ndarray, shape (M,)
-    vector_bytes : int
+    vector_bytes, scalar_bytes : int
 
     Notes
     -----
     Source: standard. Cost of a round: two products with Vt; where d <= R, as in the row space, one product
     with the averaged map, a (d, d) matrix that is formed once for given weights at R d^2 operations.
+
+    Examples
+    --------
+    >>> from lgd_lib.problems import Node
+    >>> solve = ExactProjection().prepare(Problem([Node([[0.0, 2.0]], [6.0])], "regression"))
+    >>> solve.answer(0, np.array([1.0, 1.0]))
+    array([1., 3.])
     """
 
     Vt: Array
@@ -236,6 +243,13 @@ class FilteredAnswers:
     active : ndarray of int, shape (m,)
     scalars : mapping
         Empty.
+
+    Examples
+    --------
+    >>> from lgd_lib.problems import Node
+    >>> solve = ExactProjection().prepare(Problem([Node([[0.0, 2.0]], [6.0])], "regression"))
+    >>> FilteredAnswers(solve, np.array([1.0, 1.0]), np.array([0])).points
+    array([[1., 3.]])
     """
 
     solver: SpectralFilter

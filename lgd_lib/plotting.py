@@ -37,6 +37,11 @@ class Look:
     color : str
     marker : str
     linestyle : str or tuple
+
+    Examples
+    --------
+    >>> Look("one node alone", "#999999", ".", ":").label
+    'one node alone'
     """
 
     label: str
@@ -66,7 +71,13 @@ METHODS = {
 
 
 class BookFigure(Figure):
-    """A figure that notebooks show as vector graphics, the same bytes in every run."""
+    """A figure that notebooks show as vector graphics, the same bytes in every run.
+
+    Examples
+    --------
+    >>> BookFigure(figsize=(1, 1))._repr_svg_().startswith("<?xml")
+    True
+    """
 
     def _repr_svg_(self) -> str:
         return _as_svg(self)

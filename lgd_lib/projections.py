@@ -22,6 +22,12 @@ class Factors:
         Descending and positive.
     Vt : ndarray, shape (r, d)
         Orthonormal rows that span the node's row space: P = Vt^T Vt.
+
+    Examples
+    --------
+    >>> f = Factors(np.array([[1.0]]), np.array([5.0]), np.array([[0.6, 0.8]]))
+    >>> f.U * f.s @ f.Vt
+    array([[3., 4.]])
     """
 
     U: Array

@@ -25,6 +25,11 @@ class Message:
     point : ndarray, shape (d,)
     scalars : mapping of str to float
         Each counts as one more number sent.
+
+    Examples
+    --------
+    >>> Message(np.zeros(2), {"anchor_weight": 0.5}).scalars
+    {'anchor_weight': 0.5}
     """
 
     point: Array
@@ -54,6 +59,11 @@ class PointAnswers:
     ----------
     points : ndarray, shape (m, d)
     scalars : mapping of str to ndarray of shape (m,)
+
+    Examples
+    --------
+    >>> PointAnswers(np.array([[0.0, 4.0], [2.0, 0.0]])).combine(np.array([0.25, 0.75]))
+    array([1.5, 1. ])
     """
 
     points: Array

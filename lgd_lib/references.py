@@ -26,6 +26,12 @@ class Reference:
     multipliers : ndarray, shape (N,)
         One for each sample; for `min_norm`, w - w0 = X^T multipliers.
     certificate : Certificate
+
+    Examples
+    --------
+    >>> reference = min_norm(Problem([Node([[3.0, 4.0]], [25.0])], "regression"))
+    >>> f"{reference.multipliers[0]:.6f}", reference.certificate.ok
+    ('1.000000', True)
     """
 
     w: Array

@@ -64,9 +64,10 @@ def coordinates(blocks: Sequence[Array]) -> Coordinates:
 
     Notes
     -----
-    Q is never formed. Source: standard. Where d >= N and cond(X) is at most `GRAM_CONDITION`: a Cholesky
-    factor of X X^T, N^2 d operations; its error grows with cond(X)^2. Otherwise Householder reflections of
-    X^T, piece by piece (Demmel et al. 2012): 2.4 N^2 d operations, memory for one more copy of the data.
+    Q is never formed. Source: standard (Demmel et al. 2012 for the pieces).
+    Cost: where d >= N and cond(X) is at most `GRAM_CONDITION`: a Cholesky factor of X X^T, N^2 d operations;
+    its error grows with cond(X)^2. Otherwise Householder reflections of X^T, piece by piece: 2.4 N^2 d
+    operations, memory for one more copy of the data.
 
     Examples
     --------

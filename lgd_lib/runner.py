@@ -41,6 +41,12 @@ class State:
         The server's state.
     memory : dict of str to ndarray
         The nodes' memory; the first axis is the node.
+
+    Examples
+    --------
+    >>> w = np.array([1.0, 2.0])
+    >>> State(k=3, seed=0, estimate=w, message=Message(w), aggregation={}, memory={}).k
+    3
     """
 
     k: int
@@ -73,6 +79,15 @@ class Round:
         Sent to the server, and by it, in this round.
     state : State
         Hand it to `rounds(..., state=...)` to go on from here.
+
+    Examples
+    --------
+    >>> from lgd_lib import Average, ExactProjection, Node, Problem
+    >>> problem = Problem([Node([[1.0, 0.0]], [1.0]), Node([[0.0, 1.0]], [2.0])], "regression")
+    >>> r = next(rounds(problem, ExactProjection(), Average(), [0.0, 0.0]))
+    >>> r.W, r.bytes_up
+    (array([[1., 0.],
+           [0., 2.]]), 32)
     """
 
     k: int
@@ -140,7 +155,7 @@ def rounds(
 
     Notes
     -----
-    The set-up (`local_solver.prepare`) happens at the call. Cost of a round: that of the two parts.
+    The set-up (`local_solver.prepare`) happens at the call. Cost: of a round, that of the two parts.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +45,8 @@ def as_real(name: str, value: ArrayLike, ndim: int) -> Array:
     >>> as_real("w0", [1, 2], ndim=1)
     array([1., 2.])
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array; it must hold a number in every place")
     try:
         raw = np.asarray(value)
     except ValueError as error:
@@ -132,6 +135,39 @@ def per_node(name: str, value: ArrayLike, M: int) -> Array:
             f"{name} has shape {array.shape}; it must be one number, or one for each of M = {M} nodes"
         )
     return np.full(M, array)
+
+
+def as_list(name: str, value: ArrayLike) -> list[Any]:
+    """Return the entries of a number or a vector as a list, whatever they are.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called in error messages.
+    value : float or sequence
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ValueError
+        If rows have unequal lengths.
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> as_list("L", 5), as_list("L", (1, 2))
+    ([5], [1, 2])
+    """
+    try:
+        return list(np.atleast_1d(value).tolist())
+    except ValueError as error:
+        raise ValueError(f"{name} was {value!r}; it must be one number, or one for each node") from error
 
 
 def as_weights(weights: ArrayLike | None, M: int) -> Array:

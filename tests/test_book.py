@@ -20,7 +20,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 BUILT = ROOT / "_build" / "ci"
 SITE = BUILT / "site"
-PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if SITE / "_static" not in p.parents)
+PAGES = sorted(
+    p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html") if SITE / "_static" not in p.parents
+)
 LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
@@ -158,9 +160,9 @@ def address():
 
 
 @contextmanager
-def opened(browser, address, name, scheme, width):
+def opened(browser, address, name):
     """The page once its mathematics is set, and the list of what went wrong on the way."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    context = browser.new_context()
     page, trouble = context.new_page(), []
     home = urlparse(address).netloc
 
@@ -169,12 +171,13 @@ def opened(browser, address, name, scheme, width):
         if parts.scheme not in {"data", "blob"} and parts.netloc != home:
             trouble.append(f"asks for {request.url}")
 
+    def answered(response):
+        if not response.ok and response.status != 304:
+            trouble.append(f"{response.status} {response.url}")
+
     page.on("request", asked)
     page.on("requestfailed", lambda request: trouble.append(f"did not get {request.url}"))
-    page.on(
-        "response",
-        lambda answer: answer.ok or answer.status == 304 or trouble.append(f"{answer.status} {answer.url}"),
-    )
+    page.on("response", answered)
     page.on("pageerror", lambda error: trouble.append(f"script error: {error}"))
     page.on("console", lambda line: line.type == "error" and trouble.append(f"console: {line.text}"))
     page.goto(f"{address}/{name}", wait_until="load")
@@ -186,15 +189,15 @@ def opened(browser, address, name, scheme, width):
 @pytest.mark.browser
 @pytest.mark.parametrize("name", PAGES)
 def test_page(browser, address, name):
-    for scheme, width in LOOKS:
-        with opened(browser, address, name, scheme, width) as (page, trouble):
-            shown = page.evaluate("document.documentElement.dataset.theme")
-            assert shown == scheme
-            trouble += mathematics(page)
-            trouble += layout(page)
-            trouble += pictures(page)
-            trouble += accessibility(page)
-            assert trouble == [], f"{name}, {scheme}, {width} pixels wide:\n" + "\n".join(trouble)
+    with opened(browser, address, name) as (page, trouble):
+        trouble += mathematics(page) + pictures(page)
+        for scheme, width in LOOKS:
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_function("scheme => document.documentElement.dataset.theme === scheme", arg=scheme)
+            found = layout(page) + accessibility(page)
+            trouble += [f"{scheme}, {width} pixels wide: {line}" for line in found]
+        assert trouble == [], f"{name}:\n" + "\n".join(trouble)
 
 
 def mathematics(page):

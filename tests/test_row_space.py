@@ -53,7 +53,7 @@ def test_zero_is_the_start_by_default_and_bytes_stay_those_of_the_original():
 
 
 @pytest.mark.parametrize("condition", [1.0, 5e2, 2e3, 1e5, 1e8, 1e11])
-@pytest.mark.parametrize("shape", [(6, 30), (6, 6), (9, 4)])
+@pytest.mark.parametrize("shape", [(6, 30), (6, 6), (9, 4), (6, 2500)])
 def test_distances_keep_nine_digits_whatever_the_condition_number(condition, shape):
     X = conditioned(*shape, condition)
     small, down, up = coordinates([X[:2], X[2:]])
@@ -62,6 +62,21 @@ def test_distances_keep_nine_digits_whatever_the_condition_number(condition, sha
     assert close(down(up(u)), u)
     assert np.linalg.norm(small - down(X)) <= 1e-9 * np.linalg.norm(X)
     assert np.linalg.norm(up(small) - X) <= 1e-9 * np.linalg.norm(X)
+
+
+@pytest.mark.parametrize("rank", [1, 3, 5])
+@pytest.mark.parametrize("d", [8, 2500])
+def test_dependent_rows_have_as_many_coordinates_as_their_rank(rank, d):
+    rng = np.random.default_rng(rank)
+    X = rng.standard_normal((5, rank)) @ rng.standard_normal((rank, d))
+    small, down, up = coordinates([X[:1], X[1:]])
+    assert small.shape == (5, rank)
+    assert close(up(small), X, 1e-12)
+    assert close(up(down(X)), X, 1e-12)
+    w = rng.standard_normal((3, d))
+    inside = up(down(w))
+    assert close(up(down(inside)), inside, 1e-12)
+    assert np.linalg.norm((w - inside) @ X.T) <= 1e-11 * np.linalg.norm(w) * np.linalg.norm(X)
 
 
 def test_the_data_are_left_alone():
