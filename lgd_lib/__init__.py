@@ -17,7 +17,6 @@ from lgd_lib.dual_methods import (
     DualAverage,
 )
 from lgd_lib.history import History
-from lgd_lib.least_distance import NotSeparableError
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
 from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.participation import Bernoulli, Subset
@@ -25,6 +24,7 @@ from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
 from lgd_lib.runner import Round, State, rounds
+from lgd_lib.separability import NotSeparableError, UndecidedError
 
 __all__ = [
     "AcceleratedDual",
@@ -55,6 +55,7 @@ __all__ = [
     "ServerStep",
     "State",
     "Subset",
+    "UndecidedError",
     "certificates",
     "claims",
     "datasets",

@@ -79,13 +79,13 @@ class AcceleratedDualMargin:
     AcceleratedDualMargin()
     """
 
-    def prepare(self, problem: Problem) -> PreparedAccelerated:
+    def prepare(self, problem: Problem) -> _PreparedAccelerated:
         """Decompose every node's rows; check that each node is separable."""
-        return PreparedAccelerated(*margin_factors(problem), 8 * problem.d_sent)
+        return _PreparedAccelerated(*margin_factors(problem), 8 * problem.d_sent)
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedAccelerated:
+class _PreparedAccelerated:
     """`AcceleratedDualMargin` for one problem."""
 
     shapes: tuple[Shapes, ...]
@@ -189,13 +189,13 @@ class ConsensusMargin:
         if not 0 < self.relaxation < 2:
             raise ValueError(f"relaxation was {self.relaxation!r}; it must be between 0 and 2")
 
-    def prepare(self, problem: Problem) -> PreparedConsensus:
+    def prepare(self, problem: Problem) -> _PreparedConsensus:
         """Decompose every node's rows; check that each node is separable."""
-        return PreparedConsensus(*margin_factors(problem), 8 * problem.d_sent, self.relaxation)
+        return _PreparedConsensus(*margin_factors(problem), 8 * problem.d_sent, self.relaxation)
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedConsensus:
+class _PreparedConsensus:
     """`ConsensusMargin` for one problem."""
 
     shapes: tuple[Shapes, ...]

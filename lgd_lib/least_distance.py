@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
 from lgd_lib.validation import Array
 
 RESIDUAL = 1e-9
-"""Largest relative KKT residual at which a solver's answer is taken without asking the next solver."""
+"""Largest relative KKT residual at which DAQP's answer is taken without asking the next solver."""
+
+ACCEPTED = 1e-6
+"""Largest relative KKT residual of an answer that is returned at all."""
 
 POLISHED = 1e-13
 """Relative KKT residual below which an answer is not improved further."""
-
-
-class NotSeparableError(ValueError):
-    """No w has z_j^T w >= 1 for all j: the data are not separable.
-
-    Parameters
-    ----------
-    combination : ndarray, shape (N,)
-        Nonnegative numbers with sum 1 for which sum_j combination_j z_j is zero to rounding, which proves it.
-    where : str
-        What is not separable.
-    """
-
-    def __init__(self, combination: Array, where: str) -> None:
-        support = int((combination > 0).sum())
-        super().__init__(
-            f"{where} is not separable through the origin: a convex combination of {support} of its rows "
-            "y_j x_j is zero (see the attribute `combination`); add features, or remove contradicting samples"
-        )
-        self.combination = combination
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +32,24 @@ class LeastDistance:
     multipliers : ndarray, shape (n,)
         Nonnegative.
     solver : str
-        Who found it: "none needed", "daqp" or "nnls".
+        Who found it: "none needed", "daqp", or "nnls" where DAQP failed.
+    residual : float
+        `kkt_residual` of the answer, for rows of norm 1.
+
+    Examples
+    --------
+    >>> least_distance(np.array([[1.0]]), np.array([2.0])).solver
+    'daqp'
     """
 
     u: Array
     multipliers: Array
     solver: str
+    residual: float = 0.0
 
 
 def least_distance(A: Array, b: Array) -> LeastDistance | None:
-    """Return the shortest u with A u >= b, or None where the constraints contradict each other.
+    """Return the shortest u with A u >= b, or None where no solver finds one.
 
     Rows are scaled to norm 1 first. DAQP's active-set method finds the answer; where its KKT residual is too
     large, or it fails, Lawson and Hanson's method (SciPy's `nnls`) does. On the constraints that carry a
@@ -69,6 +63,8 @@ def least_distance(A: Array, b: Array) -> LeastDistance | None:
     Returns
     -------
     LeastDistance or None
+        With a relative KKT residual of at most `ACCEPTED`. None mostly means that the constraints contradict
+        each other: `separability.refuse` finds out.
 
     Notes
     -----
@@ -84,17 +80,19 @@ def least_distance(A: Array, b: Array) -> LeastDistance | None:
     """
     if (b <= 0).all():
         return LeastDistance(np.zeros(A.shape[1]), np.zeros(b.size), "none needed")
-    norms = np.linalg.norm(A, axis=1)
+    norms = np.sqrt(np.einsum("ij,ij->i", A, A))
     if (b[norms == 0] > 0).any():
         return None
     norms[norms == 0] = 1.0
     rows, targets = A / norms[:, None], b / norms
     found = _by_daqp(rows, targets)
-    if found is None or kkt_residual(rows, targets, found.u, found.multipliers) > RESIDUAL:
-        found = _by_nnls(rows, targets) or found
-    if found is None:
+    if found is None or not found.residual <= RESIDUAL:
+        other = _by_nnls(rows, targets)
+        if found is None or (other is not None and other.residual < found.residual):
+            found = other
+    if found is None or not found.residual <= ACCEPTED:
         return None
-    return LeastDistance(found.u, found.multipliers / norms, found.solver)
+    return LeastDistance(found.u, found.multipliers / norms, found.solver, found.residual)
 
 
 def kkt_residual(A: Array, b: Array, u: Array, multipliers: Array) -> float:
@@ -123,91 +121,107 @@ def kkt_residual(A: Array, b: Array, u: Array, multipliers: Array) -> float:
     >>> kkt_residual(np.eye(2), np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([1.0, 0.0]))
     0.0
     """
-    scale = max(float(np.linalg.norm(u)), float(b.max()))
+    off = u - multipliers @ A
     slack = A @ u - b
+    scale = max(float(np.sqrt(u @ u)), float(b.max()))
     largest = float(np.abs(multipliers).max()) or 1.0
     return float(
         max(
             0.0,
             -slack.min() / scale,
             -multipliers.min() / largest,
-            np.linalg.norm(u - multipliers @ A) / scale,
-            (multipliers * np.abs(slack)).max() / (largest * scale),
+            np.sqrt(off @ off) / scale,
+            (np.abs(multipliers) * np.abs(slack)).max() / (largest * scale),
         )
     )
+
+
+def on_support(A: Array, b: Array, support: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return the shortest u with A u = b on a support, and its multipliers, zero elsewhere.
+
+    Parameters
+    ----------
+    A : ndarray, shape (n, r)
+        Rows of norm 1.
+    b : ndarray, shape (n,)
+    support : ndarray of bool, shape (n,)
+
+    Returns
+    -------
+    u : ndarray, shape (r,)
+    multipliers : ndarray, shape (n,)
+        Of any sign.
+
+    Notes
+    -----
+    Where the rows on the support depend on each other, least squares in both places. Source: standard.
+    Cost: one QR decomposition, or one singular value decomposition where rows depend on each other.
+
+    Examples
+    --------
+    >>> on_support(np.eye(2), np.array([2.0, 1.0]), np.array([True, False]))
+    (array([2., 0.]), array([2., 0.]))
+    """
+    rows, multipliers = A[support], np.zeros(len(A))
+    Q, R = np.linalg.qr(rows.T)
+    size = np.abs(np.diag(R))
+    if len(R) == len(rows) and size.min() > 1e-10 * size.max():
+        y = solve_triangular(R, b[support], trans="T", check_finite=False)
+        multipliers[support] = solve_triangular(R, y, check_finite=False)
+        return Q @ y, multipliers
+    U, s, Vt = np.linalg.svd(rows, full_matrices=False)
+    keep = s > max(A.shape) * np.finfo(float).eps * s[0]
+    y = U.T[keep] @ b[support] / s[keep]
+    multipliers[support] = U[:, keep] @ (y / s[keep])
+    return y @ Vt[keep], multipliers
+
+
+@lru_cache(maxsize=16)
+def _identity(r: int) -> Array:
+    return np.eye(r)
 
 
 def _by_daqp(A: Array, b: Array) -> LeastDistance | None:
     import daqp
 
-    r = A.shape[1]
     free = np.full(b.size, 1e30)
     u, _, flag, info = daqp.solve(
-        np.eye(r), np.zeros(r), A, free, b, np.zeros(b.size, dtype=np.int32), primal_tol=1e-11
+        _identity(A.shape[1]),
+        np.zeros(A.shape[1]),
+        A,
+        free,
+        b,
+        np.zeros(b.size, dtype=np.int32),
+        primal_tol=1e-11,
     )
     if flag != 1:
         return None
-    return _polished(A, b, LeastDistance(u, np.maximum(-info["lam"], 0.0), "daqp"))
+    return _polished(A, b, u, np.maximum(-info["lam"], 0.0), "daqp")
 
 
 def _by_nnls(A: Array, b: Array) -> LeastDistance | None:
-    """min ||A^T x|| + (1 - b^T x): the residual points along the answer; it vanishes when there is none."""
+    """min ||A^T x||^2 + (1 - b^T x)^2: the residual points along the answer, and vanishes without one."""
     E = np.vstack([A.T, b / np.abs(b).max()])
     goal = np.zeros(len(E))
     goal[-1] = 1.0
-    x, _ = nnls(E, goal, maxiter=30 * len(b))
+    try:
+        x, _ = nnls(E, goal, maxiter=30 * len(b))
+    except RuntimeError:
+        return None
     residual = goal - E @ x
     if residual[-1] <= 1e-14:
         return None
     scale = np.abs(b).max() / residual[-1]
-    return _polished(A, b, LeastDistance(-residual[:-1] * scale * -1.0, x * scale, "nnls"))
+    return _polished(A, b, -residual[:-1] * scale, x * scale, "nnls")
 
 
-def _polished(A: Array, b: Array, found: LeastDistance) -> LeastDistance:
-    """The least-norm solution of the active equations, where it is no worse."""
-    active = found.multipliers > 0
-    before = kkt_residual(A, b, found.u, found.multipliers)
-    if before < POLISHED or not active.any():
+def _polished(A: Array, b: Array, u: Array, multipliers: Array, solver: str) -> LeastDistance:
+    """The least-norm solution of the active equations, where it is better."""
+    found = LeastDistance(u, multipliers, solver, kkt_residual(A, b, u, multipliers))
+    support = multipliers > 0
+    if found.residual < POLISHED or not support.any():
         return found
-    U, s, Vt = np.linalg.svd(A[active], full_matrices=False)
-    keep = s > max(A.shape) * np.finfo(float).eps * s[0]
-    coordinates = U.T[keep] @ b[active] / s[keep]
-    multipliers = np.zeros(b.size)
-    multipliers[active] = U[:, keep] @ (coordinates / s[keep])
-    better = LeastDistance(coordinates @ Vt[keep], multipliers, found.solver)
-    return better if kkt_residual(A, b, better.u, better.multipliers) < before else found
-
-
-def contradiction(Z: Array) -> tuple[Array, float]:
-    """Return the convex combination of the rows of Z nearest to zero, and its length.
-
-    Parameters
-    ----------
-    Z : ndarray, shape (N, d)
-        Rows z_j = y_j x_j, none of them zero.
-
-    Returns
-    -------
-    combination : ndarray, shape (N,)
-        Nonnegative with sum 1.
-    length : float
-        Of sum_j combination_j z_j / ||z_j||, zero to rounding when no w has Z w >= 1.
-
-    Notes
-    -----
-    Source: standard (Gordan's theorem). Cost: one `nnls`.
-
-    Examples
-    --------
-    >>> combination, length = contradiction(np.array([[1.0], [-1.0]]))
-    >>> combination, length < 1e-15
-    (array([0.5, 0.5]), True)
-    """
-    norms = np.linalg.norm(Z, axis=1)
-    rows = Z / norms[:, None]
-    x, _ = nnls(
-        np.vstack([rows.T, np.ones(len(Z))]), np.append(np.zeros(Z.shape[1]), 1.0), maxiter=30 * len(Z)
-    )
-    share = x / x.sum()
-    combination = share / norms
-    return combination / combination.sum(), float(np.linalg.norm(share @ rows))
+    u, multipliers = on_support(A, b, support)
+    better = LeastDistance(u, multipliers, solver, kkt_residual(A, b, u, multipliers))
+    # Multipliers below zero by rounding are no solution's: they would be counted as tight.
+    return better if better.residual < found.residual and multipliers.min() >= 0 else found

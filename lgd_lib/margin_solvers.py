@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.least_distance import LeastDistance, NotSeparableError, contradiction, least_distance
+from lgd_lib.least_distance import LeastDistance, least_distance
+from lgd_lib.margins import require_classification, signed_rows, unit_rows
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
 from lgd_lib.protocol import Answers, Memory, Message, Streams
+from lgd_lib.separability import refuse
 from lgd_lib.validation import Array, as_point
 
 
@@ -50,9 +52,9 @@ class ExactMargin:
 
     worst_margin: bool = False
 
-    def prepare(self, problem: Problem) -> PreparedMargin:
+    def prepare(self, problem: Problem) -> _PreparedMargin:
         """Decompose every node's rows; check that each node is separable."""
-        return PreparedMargin(*margin_factors(problem), 8 * problem.d_sent, self.worst_margin)
+        return _PreparedMargin(*margin_factors(problem), 8 * problem.d_sent, self.worst_margin)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ class DualMargin:
     DualMargin()
     """
 
-    def prepare(self, problem: Problem) -> PreparedDual:
+    def prepare(self, problem: Problem) -> _PreparedDual:
         """Decompose every node's rows; check that each node is separable."""
-        return PreparedDual(*margin_factors(problem), 8 * problem.d_sent)
+        return _PreparedDual(*margin_factors(problem), 8 * problem.d_sent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,62 +95,15 @@ class Shapes:
     ----------
     A : ndarray, shape (N_i, r)
     Vt : ndarray, shape (r, d)
+
+    Examples
+    --------
+    >>> Shapes(np.array([[5.0]]), np.array([[0.6, 0.8]])).Vt.shape
+    (1, 2)
     """
 
     A: Array
     Vt: Array
-
-
-def signed_rows(node: Node) -> Array:
-    """Return Z, the rows z_j = y_j x_j of a node, shape (N, d).
-
-    Parameters
-    ----------
-    node : Node
-        With labels -1 and +1.
-
-    Returns
-    -------
-    ndarray
-
-    Notes
-    -----
-    Cost: one pass over X.
-
-    Examples
-    --------
-    >>> signed_rows(Node([[1.0, 2.0]], [-1.0]))
-    array([[-1., -2.]])
-    """
-    return node.y[:, None] * node.X
-
-
-def require_classification(problem: Problem) -> None:
-    """Raise unless the problem has labels -1 and +1 and no sample is zero.
-
-    Parameters
-    ----------
-    problem : Problem
-
-    Raises
-    ------
-    ValueError
-
-    Notes
-    -----
-    Cost: one pass over the data.
-
-    Examples
-    --------
-    >>> require_classification(Problem([Node([[1.0]], [1.0])], "classification"))
-    """
-    if problem.task != "classification":
-        raise ValueError(f"problem has the task {problem.task!r}; margins need the task 'classification'")
-    for i, node in enumerate(problem.nodes):
-        zero = ~node.X.any(axis=1)
-        if zero.any():
-            j = int(np.argmax(zero))
-            raise ValueError(f"nodes[{i}].X has the zero row {j}; a sample of zeros can have no margin")
 
 
 def margin_factors(problem: Problem) -> tuple[tuple[Shapes, ...], Array]:
@@ -180,10 +135,11 @@ def margin_factors(problem: Problem) -> tuple[tuple[Shapes, ...], Array]:
     require_classification(problem)
     shapes = []
     for i, node in enumerate(problem.nodes):
-        f = factor(node)
-        A = node.y[:, None] * f.U * f.s
+        rows, norms = unit_rows(signed_rows(node))
+        f = factor(Node(rows, node.y))
+        A = norms[:, None] * f.U * f.s
         if least_distance(A, np.ones(node.N)) is None:
-            raise NotSeparableError(contradiction(A)[0], f"the data of node {i}")
+            refuse(A, signed_rows(node), f"the data of node {i}")
         shapes.append(Shapes(A, f.Vt))
     return tuple(shapes), np.full(problem.M, math.inf)
 
@@ -218,12 +174,12 @@ def project(shapes: Shapes, centre: Array, i: int) -> LeastDistance:
     """
     found = least_distance(shapes.A, 1 - shapes.A @ centre)
     if found is None:
-        raise NotSeparableError(contradiction(shapes.A)[0], f"the data of node {i}")
+        refuse(shapes.A, shapes.A, f"the data of node {i}")
     return found
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedMargin:
+class _PreparedMargin:
     """`ExactMargin` for one problem."""
 
     shapes: Sequence[Shapes]
@@ -257,7 +213,7 @@ class PreparedMargin:
 
 
 @dataclass(frozen=True, eq=False)
-class PreparedDual:
+class _PreparedDual:
     """`DualMargin` for one problem."""
 
     shapes: Sequence[Shapes]
@@ -301,6 +257,12 @@ class MovedAnswers:
     moves : sequence of ndarray, shape (r_i,)
     multipliers : sequence of ndarray, shape (N_i,)
     scalars : mapping of str to ndarray of shape (m,)
+
+    Examples
+    --------
+    >>> shapes = Shapes(np.array([[5.0]]), np.array([[0.6, 0.8]]))
+    >>> MovedAnswers(np.zeros(2), [shapes], [np.array([5.0])], [np.array([1.0])]).points
+    array([[3., 4.]])
     """
 
     w: Array
