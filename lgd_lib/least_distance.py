@@ -7,9 +7,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
+from scipy.linalg import lapack
 from scipy.optimize import nnls
 
+from lgd_lib.active_set import kkt_residual, on_support
 from lgd_lib.validation import Array
 
 RESIDUAL = 1e-9
@@ -20,6 +21,9 @@ ACCEPTED = 1e-6
 
 POLISHED = 1e-13
 """Relative KKT residual below which an answer is not improved further."""
+
+PIVOTS = 6
+"""Changes of a guessed support that are tried before DAQP is asked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class LeastDistance:
     multipliers : ndarray, shape (n,)
         Nonnegative.
     solver : str
-        Who found it: "none needed", "daqp", or "nnls" where DAQP failed.
+        Who found it: "none needed", "pivots" from a guess, "daqp", or "nnls" where DAQP failed.
     residual : float
         `kkt_residual` of the answer, for rows of norm 1.
 
@@ -46,6 +50,46 @@ class LeastDistance:
     multipliers: Array
     solver: str
     residual: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class UnitRows:
+    """The rows of A scaled to norm 1.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, r)
+        A row of zeros stays one.
+    norms : ndarray, shape (n,)
+    gram : ndarray, shape (n, n)
+        rows rows^T.
+
+    Examples
+    --------
+    >>> UnitRows.of(np.array([[3.0, 4.0]])).norms
+    array([5.])
+    """
+
+    rows: Array
+    norms: Array
+    gram: Array | None = None
+
+    @classmethod
+    def of(cls, A: Array, *, with_gram: bool = True) -> UnitRows:
+        """Scale; the Gram matrix serves only those who have a guess.
+
+        Parameters
+        ----------
+        A : ndarray, shape (n, r)
+        with_gram : bool
+
+        Returns
+        -------
+        UnitRows
+        """
+        norms = np.sqrt(np.einsum("ij,ij->i", A, A))
+        rows = A / np.where(norms == 0, 1.0, norms)[:, None]
+        return cls(rows, norms, rows @ rows.T if with_gram else None)
 
 
 def least_distance(A: Array, b: Array) -> LeastDistance | None:
@@ -78,16 +122,43 @@ def least_distance(A: Array, b: Array) -> LeastDistance | None:
     >>> least_distance(np.array([[1.0], [-1.0]]), np.array([1.0, 1.0])) is None
     True
     """
+    return shortest(UnitRows.of(A, with_gram=False), b)
+
+
+def shortest(given: UnitRows, b: Array, guess: NDArray[np.bool_] | None = None) -> LeastDistance | None:
+    """Return `least_distance` for rows that are prepared, trying a guessed support first.
+
+    Parameters
+    ----------
+    given : UnitRows
+    b : ndarray, shape (n,)
+    guess : ndarray of bool, shape (n,), optional
+        Where `from_guess` starts. Without it, or without a Gram matrix, DAQP is asked at once.
+
+    Returns
+    -------
+    LeastDistance or None
+
+    Notes
+    -----
+    Source: as `least_distance`. Cost: as `from_guess`, where the guess serves.
+
+    Examples
+    --------
+    >>> shortest(UnitRows.of(np.eye(2)), np.array([2.0, -1.0])).u
+    array([2., 0.])
+    """
     if (b <= 0).all():
-        return LeastDistance(np.zeros(A.shape[1]), np.zeros(b.size), "none needed")
-    norms = np.sqrt(np.einsum("ij,ij->i", A, A))
-    if (b[norms == 0] > 0).any():
+        return LeastDistance(np.zeros(given.rows.shape[1]), np.zeros(b.size), "none needed")
+    if (b[given.norms == 0] > 0).any():
         return None
-    norms[norms == 0] = 1.0
-    rows, targets = A / norms[:, None], b / norms
-    found = _by_daqp(rows, targets)
+    norms = np.where(given.norms == 0, 1.0, given.norms)
+    targets = b / norms
+    found = None if guess is None else from_guess(given, targets, guess)
+    if found is None:
+        found = _by_daqp(given.rows, targets)
     if found is None or not found.residual <= RESIDUAL:
-        other = _by_nnls(rows, targets)
+        other = _by_nnls(given.rows, targets)
         if found is None or (other is not None and other.residual < found.residual):
             found = other
     if found is None or not found.residual <= ACCEPTED:
@@ -95,85 +166,55 @@ def least_distance(A: Array, b: Array) -> LeastDistance | None:
     return LeastDistance(found.u, found.multipliers / norms, found.solver, found.residual)
 
 
-def kkt_residual(A: Array, b: Array, u: Array, multipliers: Array) -> float:
-    """Return the largest violation of the conditions that only the shortest u with A u >= b satisfies.
+def from_guess(given: UnitRows, b: Array, guess: NDArray[np.bool_]) -> LeastDistance | None:
+    """Return the shortest u with rows u >= b where a guessed support leads there, or None.
+
+    The support changes in blocks, as in a semismooth Newton method: what is negative leaves, what is violated
+    enters. The answer counts only if it satisfies all conditions to `POLISHED`.
 
     Parameters
     ----------
-    A : ndarray, shape (n, r)
-        Rows of norm 1.
+    given : UnitRows
+        With its Gram matrix.
     b : ndarray, shape (n,)
-    u : ndarray, shape (r,)
-    multipliers : ndarray, shape (n,)
+        Right-hand sides for the rows of norm 1.
+    guess : ndarray of bool, shape (n,)
+        Constraints expected to carry a multiplier.
 
     Returns
     -------
-    float
-        Relative to the length of u; the largest of primal infeasibility, negative multipliers, stationarity
-        and complementarity.
+    LeastDistance or None
 
     Notes
     -----
-    Source: standard (Karush, Kuhn, Tucker). Cost: two products with A.
+    Source: standard (Hintermueller, Ito and Kunisch 2002). Cost: s^3 / 3 a change, s the size of the support.
 
     Examples
     --------
-    >>> kkt_residual(np.eye(2), np.array([1.0, 0.0]), np.array([1.0, 0.0]), np.array([1.0, 0.0]))
-    0.0
+    >>> from_guess(UnitRows.of(np.eye(2)), np.array([2.0, -1.0]), np.array([True, False])).solver
+    'pivots'
     """
-    off = u - multipliers @ A
-    slack = A @ u - b
-    scale = max(float(np.sqrt(u @ u)), float(b.max()))
-    largest = float(np.abs(multipliers).max()) or 1.0
-    return float(
-        max(
-            0.0,
-            -slack.min() / scale,
-            -multipliers.min() / largest,
-            np.sqrt(off @ off) / scale,
-            (np.abs(multipliers) * np.abs(slack)).max() / (largest * scale),
-        )
-    )
-
-
-def on_support(A: Array, b: Array, support: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Return the shortest u with A u = b on a support, and its multipliers, zero elsewhere.
-
-    Parameters
-    ----------
-    A : ndarray, shape (n, r)
-        Rows of norm 1.
-    b : ndarray, shape (n,)
-    support : ndarray of bool, shape (n,)
-
-    Returns
-    -------
-    u : ndarray, shape (r,)
-    multipliers : ndarray, shape (n,)
-        Of any sign.
-
-    Notes
-    -----
-    Where the rows on the support depend on each other, least squares in both places. Source: standard.
-    Cost: one QR decomposition, or one singular value decomposition where rows depend on each other.
-
-    Examples
-    --------
-    >>> on_support(np.eye(2), np.array([2.0, 1.0]), np.array([True, False]))
-    (array([2., 0.]), array([2., 0.]))
-    """
-    rows, multipliers = A[support], np.zeros(len(A))
-    Q, R = np.linalg.qr(rows.T)
-    size = np.abs(np.diag(R))
-    if len(R) == len(rows) and size.min() > 1e-10 * size.max():
-        y = solve_triangular(R, b[support], trans="T", check_finite=False)
-        multipliers[support] = solve_triangular(R, y, check_finite=False)
-        return Q @ y, multipliers
-    U, s, Vt = np.linalg.svd(rows, full_matrices=False)
-    keep = s > max(A.shape) * np.finfo(float).eps * s[0]
-    y = U.T[keep] @ b[support] / s[keep]
-    multipliers[support] = U[:, keep] @ (y / s[keep])
-    return y @ Vt[keep], multipliers
+    if given.gram is None:
+        return None
+    S, tolerance = guess, POLISHED / 10 * float(b.max())
+    for _ in range(PIVOTS):
+        index = np.flatnonzero(S)
+        if not 0 < index.size <= given.rows.shape[1]:
+            return None
+        columns = given.gram[index]
+        _, a, failed = lapack.dposv(columns[:, index], b[index])
+        if failed:
+            return None
+        following = a @ columns < b - tolerance
+        following[index] = a > 0
+        if (following == S).all():
+            multipliers = np.zeros(b.size)
+            multipliers[index] = a
+            u = a @ given.rows[index]
+            residual = kkt_residual(given.rows, b, u, multipliers)
+            return LeastDistance(u, multipliers, "pivots", residual) if residual < POLISHED else None
+        S = following
+    return None
 
 
 @lru_cache(maxsize=16)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.least_distance import LeastDistance, least_distance
+from lgd_lib.least_distance import LeastDistance, UnitRows, least_distance, shortest
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
 from lgd_lib.protocol import Answers, Memory, Message, Streams
 from lgd_lib.separability import refuse
 from lgd_lib.validation import Array, as_point
+
+GRAM_ROWS = 500
+"""Samples of a node up to which its Gram matrix is kept."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,11 @@ class Shapes:
     A: Array
     Vt: Array
 
+    @cached_property
+    def unit(self) -> UnitRows:
+        """The rows of A scaled to norm 1, and, for at most `GRAM_ROWS` of them, their Gram matrix."""
+        return UnitRows.of(self.A, with_gram=len(self.A) <= GRAM_ROWS)
+
 
 def margin_factors(problem: Problem) -> tuple[tuple[Shapes, ...], Array]:
     """Return every node's rows in coordinates of their span, and M infinite local steps.
@@ -165,14 +174,15 @@ def project(shapes: Shapes, centre: Array, i: int) -> LeastDistance:
 
     Notes
     -----
-    Cost: one `least_distance`.
+    Cost: one `shortest`, the violated constraints being the guess.
 
     Examples
     --------
     >>> project(Shapes(np.array([[2.0]]), np.eye(1)), np.zeros(1), 0).u
     array([0.5])
     """
-    found = least_distance(shapes.A, 1 - shapes.A @ centre)
+    gaps = 1 - shapes.A @ centre
+    found = shortest(shapes.unit, gaps, gaps > 0)
     if found is None:
         refuse(shapes.A, shapes.A, f"the data of node {i}")
     return found

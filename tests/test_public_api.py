@@ -26,6 +26,7 @@ MATHEMATICS = {
     "aggregation",
     "certificates",
     "local_solvers",
+    "active_set",
     "doubled",
     "least_distance",
     "losses",
