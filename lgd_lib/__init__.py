@@ -23,6 +23,7 @@ from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
+from lgd_lib.regularized import Regularized
 from lgd_lib.runner import Round, State, rounds
 from lgd_lib.separability import NotSeparableError, UndecidedError
 
@@ -50,6 +51,7 @@ __all__ = [
     "OuterNesterov",
     "Problem",
     "Reference",
+    "Regularized",
     "Round",
     "RunInterrupted",
     "ServerStep",
