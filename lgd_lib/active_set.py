@@ -37,7 +37,7 @@ def kkt_residual(A: Array, b: Array, u: Array, multipliers: Array) -> float:
     """
     off = u - multipliers @ A
     slack = A @ u - b
-    scale = max(float(np.sqrt(u @ u)), float(b.max()))
+    scale = max(float(np.sqrt(u @ u)), float(b.max())) or 1.0
     largest = float(np.abs(multipliers).max()) or 1.0
     return float(
         max(

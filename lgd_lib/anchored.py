@@ -115,7 +115,8 @@ class Haugazeau:
         x, y, z = state["anchor"], message.point, answers.combine(p)
         first, second = x - y, y - z
         pi, mu, nu = float((first * second).sum()), float((first**2).sum()), float((second**2).sum())
-        rho = mu * nu - pi * pi
+        # rho = mu nu - pi^2, without its cancellation where the two are nearly parallel.
+        rho = mu * float(((second - (pi / mu) * first) ** 2).sum()) if mu else 0.0
         if nu == 0:
             w = y
         elif rho <= 1e-15 * mu * nu:
@@ -211,7 +212,8 @@ class Bundle:
 def _half_spaces(w: Array, points: Array) -> tuple[Array, Array]:
     moves = points - w
     lengths = np.linalg.norm(moves, axis=1)
-    told = lengths > 1e-14 * (1 + np.linalg.norm(w))
+    # A shorter move has a direction that is mostly rounding: its half-space could cut off the answer.
+    told = lengths > 1e-9 * np.linalg.norm(w)
     normals = moves[told] / lengths[told, None]
     return normals, (normals * points[told]).sum(axis=1)
 

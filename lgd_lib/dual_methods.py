@@ -26,6 +26,11 @@ class DualAverage:
     weights : sequence of M positive numbers
         p_i of all nodes, rescaled to sum 1. The weights of `rounds` are not used.
 
+    Raises
+    ------
+    ValueError
+        If a weight is not positive; from `step`, if a node has none.
+
     Notes
     -----
     Source: ours, elementary. Cost: as `Average`.
@@ -37,6 +42,9 @@ class DualAverage:
     """
 
     weights: ArrayLike
+
+    def __post_init__(self) -> None:
+        as_weights(self.weights, len(np.atleast_1d(self.weights)))
 
     @property
     def p(self) -> Array:
@@ -51,6 +59,8 @@ class DualAverage:
         self, state: Memory, k: int, message: Message, answers: Answers, active: NDArray[np.int64], p: Array
     ) -> tuple[Memory, Array, Message]:
         """Move by the active nodes' share; the new point is both the estimate and the next message."""
+        if active[-1] >= self.p.size:
+            raise ValueError(f"weights has length {self.p.size}; node {active[-1]} has no weight")
         share = self.p[active]
         w = message.point + (answers.combine(share) - float(share.sum()) * message.point)
         return state, w, Message(w)

@@ -264,5 +264,7 @@ def _polished(A: Array, b: Array, u: Array, multipliers: Array, solver: str) -> 
         return found
     u, multipliers = on_support(A, b, support)
     better = LeastDistance(u, multipliers, solver, kkt_residual(A, b, u, multipliers))
+    # Long multipliers of either answer leave no more than this of a residual to compare.
+    floor = 4 * np.finfo(float).eps * float(multipliers.sum()) / float(np.sqrt(u @ u) or 1.0)
     # Multipliers below zero by rounding are no solution's: they would be counted as tight.
-    return better if better.residual < found.residual and multipliers.min() >= 0 else found
+    return better if better.residual < max(found.residual, floor) and multipliers.min() >= 0 else found

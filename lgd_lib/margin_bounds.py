@@ -7,12 +7,16 @@ from contextlib import suppress
 import numpy as np
 from scipy.optimize import nnls
 
+from lgd_lib.active_set import kkt_residual
 from lgd_lib.doubled import plus, two_sum
 from lgd_lib.refinement import distance_bound, program, refined
 from lgd_lib.validation import Array
 
-ACTIVE = 1e-6
-"""A constraint whose margin exceeds 1 by less than this may carry a multiplier."""
+ACTIVE = (1e-12, 1e-9, 1e-6)
+"""A constraint with less slack than this, relative to w, may carry a multiplier: the first that serves."""
+
+ENOUGH = 1e-10
+"""Relative KKT residual at which multipliers serve."""
 
 
 def multipliers_of(rows: Array, targets: Array, u: Array) -> Array:
@@ -32,21 +36,28 @@ def multipliers_of(rows: Array, targets: Array, u: Array) -> Array:
 
     Notes
     -----
-    Source: standard. Cost: a QR decomposition of the nearly active rows, and one `nnls`.
+    Source: standard. Cost: up to three times a QR decomposition of the nearly active rows and one `nnls`.
 
     Examples
     --------
     >>> multipliers_of(np.eye(2), np.array([1.0, -1.0]), np.array([1.0, 0.0]))
     array([1., 0.])
     """
-    a = np.zeros(len(rows))
-    slack = rows @ u - targets
-    near = np.flatnonzero(slack <= ACTIVE * (float(np.linalg.norm(u)) + float(np.abs(targets).max())))
-    if near.size:
-        Q, R = np.linalg.qr(rows[near].T)
-        with suppress(RuntimeError):  # no answer: a = 0, and the bound is that of the duality gap
-            a[near] = nnls(R, Q.T @ u, maxiter=30 * near.size + 100)[0]
-    return a
+    slack, size = rows @ u - targets, float(np.linalg.norm(u)) + float(np.abs(targets).max())
+    best, least = np.zeros(len(rows)), np.inf
+    for window in ACTIVE:
+        near = np.flatnonzero(slack <= window * size)
+        a = np.zeros(len(rows))
+        if near.size:
+            Q, R = np.linalg.qr(rows[near].T)
+            with suppress(RuntimeError):  # no answer: a = 0, and the bound is that of the duality gap
+                a[near] = nnls(R, Q.T @ u, maxiter=30 * near.size + 100)[0]
+        residual = kkt_residual(rows, targets, u, a)
+        if residual < least:
+            best, least = a, residual
+        if least <= ENOUGH:
+            break
+    return best
 
 
 def distance_to_answer(Z: Array, w: Array, w0: Array, a: Array, close: bool) -> float:
@@ -100,7 +111,7 @@ def _active_set_bound(Z: Array, norms: Array, w: Array, start: Array, a: Array) 
         still = float(np.linalg.norm(w - start)) + float(eps) * size
         return still if ((Z @ w - 1) / norms > still).all() else None
     U, s, Vt = np.linalg.svd(Z[S] / norms[S, None], full_matrices=False)
-    if s[-1] <= max(S.sum(), Z.shape[1]) * eps * s[0]:
+    if S.sum() > s.size or s[-1] <= max(S.sum(), Z.shape[1]) * eps * s[0]:
         return None
     gap = U.T @ ((1 - Z[S] @ w) / norms[S]) / s
     moved = w - start

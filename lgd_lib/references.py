@@ -205,7 +205,10 @@ def project_feasible(problem: Problem, w0: ArrayLike | None = None, method: str 
     Z = signed_rows(problem.pooled)
     rows, norms = unit_rows(Z)
     solve = _by_active_set if method == "closed" else _by_interior_point
-    move, a, note = solve(rows, 1 / norms - rows @ start)
+    found = solve(rows, 1 / norms - rows @ start)
+    if found is None:
+        refuse(norms[:, None] * coordinates([rows])[0], Z, "the pooled data")
+    move, a, note = found
     w, a = start + move, a / norms
     certificate = check_projection(problem, w, start, a)
     if method == "closed" and not certificate.ok:
@@ -218,12 +221,12 @@ def project_feasible(problem: Problem, w0: ArrayLike | None = None, method: str 
     return Reference(w, a, replace(certificate, note=note))
 
 
-def _by_active_set(rows: Array, targets: Array) -> tuple[Array, Array, str]:
+def _by_active_set(rows: Array, targets: Array) -> tuple[Array, Array, str] | None:
     """The shortest u with rows u >= targets, in coordinates of the rows, then exact in the original ones."""
     small, _, up = coordinates([rows])
     found = least_distance(small, targets)
     if found is None:
-        refuse(small, rows, "the pooled data")
+        return None
     note = "by nnls, after daqp failed" if found.solver == "nnls" else f"by {found.solver}"
     u, support = up(found.u), found.multipliers > 0
     if support.any():
@@ -235,7 +238,7 @@ def _by_active_set(rows: Array, targets: Array) -> tuple[Array, Array, str]:
     return u, found.multipliers, note
 
 
-def _by_interior_point(rows: Array, targets: Array) -> tuple[Array, Array, str]:
+def _by_interior_point(rows: Array, targets: Array) -> tuple[Array, Array, str] | None:
     """cvxpy's answer; then exact on the best of the supports that its multipliers suggest."""
     import cvxpy as cp
 
@@ -247,9 +250,9 @@ def _by_interior_point(rows: Array, targets: Array) -> tuple[Array, Array, str]:
         try:
             asked.solve(solver=cp.CLARABEL)
         except cp.SolverError:
-            refuse(rows, rows, "the pooled data")
+            return None
     if move.value is None or constraint.dual_value is None:
-        refuse(rows, rows, "the pooled data")
+        return None
     u, a = np.asarray(move.value), np.maximum(np.asarray(constraint.dual_value), 0.0)
     best = kkt_residual(rows, targets, u, a), u, a, "by cvxpy (Clarabel)"
     for threshold in a.max() * np.logspace(-9, -1, 17):
