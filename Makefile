@@ -96,7 +96,7 @@ ifneq ("$(shell cat $(READY) 2>/dev/null)","$(CURDIR)")
 .PHONY: $(READY)
 endif
 ifneq ($(PYTHON),)
-ifneq ("$(shell .venv/bin/python -V 2>&1)","$(shell "$(PYTHON)" -V 2>&1)")
+ifneq ("$(shell { .venv/bin/python -V; } 2>/dev/null)","$(shell { "$(PYTHON)" -V; } 2>/dev/null)")
 .PHONY: $(READY)
 renew := yes
 endif
@@ -107,7 +107,7 @@ $(READY): pyproject.toml constraints.txt
 	  python=$$($(FIND_PYTHON)); \
 	  echo "Making .venv with $$("$$python" -V)"; rm -f $@; "$$python" -m venv --clear .venv; fi
 	@echo 'Installing the versions of constraints.txt into .venv (two minutes or so the first time)'
-	@$(RUN) pip install -q --disable-pip-version-check -c constraints.txt -e '.[book,neural,dev]'
+	@$(RUN) pip install -qq --disable-pip-version-check -c constraints.txt -e '.[book,neural,dev]'
 	@printf '%s' "$(CURDIR)" > $@
 
 # Prints the first Python 3.11, 3.12 or 3.13 that can make an environment, else says what it found.
@@ -118,6 +118,6 @@ found=; for try in $(if $(PYTHON),"$(PYTHON)",python3 python3.11 python3.12 pyth
     if "$$try" -c 'import ensurepip, venv' 2>/dev/null; then echo "$$try"; exit 0; fi; \
     found="$$found $$try is $$is without venv (on Debian: apt-get install python$${is%.*}-venv);";; \
   *) found="$$found $$try is $$is;"; esac; done; \
-echo "Python 3.11, 3.12 or 3.13 with venv is needed; found:$${found:- none}" \
-     "Name one with make PYTHON=/path/to/python3.11" >&2; exit 1
+echo "Python 3.11, 3.12 or 3.13 with venv is needed; found:$${found:- none;}" \
+     "name another with make PYTHON=/path/to/python3.11" >&2; exit 1
 endef

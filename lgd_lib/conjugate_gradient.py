@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from lgd_lib.protocol import Answers, Memory, Message
 from lgd_lib.validation import Array
 
+EPS = float(np.finfo(float).eps)
+
 
 @dataclass(frozen=True)
 class ConjugateGradient:
@@ -31,7 +33,8 @@ class ConjugateGradient:
     -----
     Source: standard (Hestenes and Stiefel); the application is ours. The first round only measures r(w^0), so
     the estimate after it is still w^0. t keeps the length of the step sent at that of the first, so that A p
-    does not drown in rounding. Not for classification, where the averaged map is not affine.
+    does not drown in rounding. Once r is no larger than rounding the estimate stays as it is: what
+    follows would be rounding alone. Not for classification, where the averaged map is not affine.
     Server memory: three vectors. Cost: as `Average`, and two inner products.
 
     Examples
@@ -55,10 +58,9 @@ class ConjugateGradient:
             return {"x": x, "r": gap, "direction": gap, "length": length} | present, x, Message(x + gap)
         _check_same(state, active, p)
         r, direction, length = state["r"], state["direction"], state["length"]
-        size = _norm(direction)
-        if size == 0:
+        if not _norm(r) > EPS * (_norm(message.point) + length):
             return state, x, message
-        image = (r - gap) * (size / length)
+        image = (r - gap) * (_norm(direction) / length)
         curvature, old = (direction * image).sum(), (r * r).sum()
         if not curvature > 0:
             return state, x, message

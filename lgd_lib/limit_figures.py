@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from lgd_lib.plotting import METHODS, THEORY, BookFigure, in_book_style, new_figure
 
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#8C510A")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (6, 2)), (0, (2, 1)), "-")
 HATCHES = ("", "//", "..", "\\\\", "xx", "--", "oo")
@@ -64,7 +65,7 @@ def roads_figure(
         ends = foot + np.outer([-reach, reach], along / np.linalg.norm(along))
         axes.plot(*ends.T, color="#aaaaaa", linewidth=1.4, label="solutions of a node" if n == 0 else None)
     for n, (name, road) in enumerate(roads.items()):
-        axes.plot(*np.asarray(road, dtype=float).T, label=name, **_look(n, name), linewidth=1.2, alpha=0.9)
+        axes.plot(*np.asarray(road, dtype=float).T, **_look(n, name), linewidth=1.2, alpha=0.9)
     for n, (name, point) in enumerate(points.items()):
         shape: dict[str, Any] = {
             "marker": "*X"[n % 2],
@@ -120,6 +121,7 @@ def shares_figure(counts: Mapping[str, ArrayLike]) -> BookFigure:
         axes.set(xlabel=f"samples\n{name}", ylabel="node" if panel == 0 else "")
         axes.invert_yaxis()
         axes.grid(visible=False)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=3, integer=True))
     figure.legend(loc="outside upper center", ncols=7)
     return figure
 
@@ -186,21 +188,24 @@ def curves_figure(
     ylabel: str,
     predicted: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
     logx: bool = False,
+    logy: bool = True,
     mark: tuple[str, float] | None = None,
 ) -> BookFigure:
-    """Draw curves against a parameter, on a log scale, over dashed predictions.
+    """Draw curves against a parameter over dashed predictions.
 
     Parameters
     ----------
     x : array_like, shape (n,)
         The parameter; one for all curves.
     curves : mapping of str to array_like of shape (n,)
-        Keys of `METHODS`, or any other label. A zero is not drawn.
+        Keys of `METHODS`, or any other label. On a log scale a zero is not drawn.
     xlabel, ylabel : str
     predicted : mapping of str to (array_like, array_like), optional
         Label to abscissas and ordinates; the first label stands in the legend for all.
     logx : bool
-        Whether the parameter is on a log scale too.
+        Whether the parameter is on a log scale.
+    logy : bool
+        Whether the values are.
     mark : (str, float), optional
         Name and place of a vertical line.
 
@@ -218,17 +223,17 @@ def curves_figure(
     'd'
     """
     figure = new_figure()
-    axes = figure.axes[0]
-    for n, (name, (at, values)) in enumerate((predicted or {}).items()):
+    axes, at = figure.axes[0], np.asarray(x)
+    every = max(1, at.size // 12)
+    for n, (name, (where, values)) in enumerate((predicted or {}).items()):
         label = name if n == 0 else None
-        axes.plot(np.asarray(at), np.asarray(values), label=label, zorder=1, **THEORY)
+        axes.plot(np.asarray(where), np.asarray(values), label=label, zorder=1, **THEORY)
     if mark is not None:
         axes.axvline(mark[1], color="#888888", linewidth=1.0, linestyle=":", label=mark[0])
     for n, (name, values) in enumerate(curves.items()):
-        look = METHODS.get(name)
-        label = name if look is None else look.label
-        axes.plot(np.asarray(x), np.asarray(values), label=label, **_look(n, name))
-    axes.set(yscale="log", xscale="log" if logx else "linear", xlabel=xlabel, ylabel=ylabel)
+        axes.plot(at, np.asarray(values), markevery=every, **_look(n, name))
+    scales = {"xscale": ("linear", "log")[logx], "yscale": ("linear", "log")[logy]}
+    axes.set(xlabel=xlabel, ylabel=ylabel, **scales)
     axes.legend()
     return figure
 
@@ -236,5 +241,5 @@ def curves_figure(
 def _look(n: int, name: str) -> dict[str, Any]:
     look = METHODS.get(name)
     if look is not None:
-        return {"color": look.color, "marker": look.marker, "linestyle": look.linestyle}
-    return {"color": COLORS[n % 7], "marker": MARKERS[n % 7], "linestyle": DASHES[n % 7]}
+        return {"color": look.color, "marker": look.marker, "linestyle": look.linestyle, "label": look.label}
+    return {"color": COLORS[n % 7], "marker": MARKERS[n % 7], "linestyle": DASHES[n % 7], "label": name}

@@ -35,6 +35,32 @@ class Message:
     point: Array
     scalars: Mapping[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        read_only(self.point)
+
+
+def read_only(point: Any) -> None:
+    """Make a NumPy array read-only, so that nobody changes a run by changing what it showed.
+
+    Parameters
+    ----------
+    point : ndarray
+        Anything else is left alone.
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> point = np.zeros(2)
+    >>> read_only(point)
+    >>> point.flags.writeable
+    False
+    """
+    if isinstance(point, np.ndarray):
+        point.flags.writeable = False
+
 
 class Answers(Protocol):
     """What the active nodes send back: a point each, and named numbers where a method needs them."""

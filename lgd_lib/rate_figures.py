@@ -89,7 +89,7 @@ def histogram_figure(
     figure = new_figure(rows=rows, columns=min(2, len(panels)), size=(9.2, 3.0 * rows))
     for n, (axes, (label, (values, x, density))) in enumerate(zip(figure.axes, panels.items(), strict=False)):
         axes.plot(x, density, label="predicted" if n == 0 else None, zorder=3, **THEORY)
-        axes.hist(
+        heights, _, _ = axes.hist(
             np.asarray(values, dtype=float),
             bins=bins,
             density=True,
@@ -99,6 +99,7 @@ def histogram_figure(
             label=label,
         )
         axes.set(xlabel=xlabel if n >= len(panels) - 2 else "", ylabel="density" if n % 2 == 0 else "")
+        axes.set_ylim(0, 1.4 * np.max(heights))
         axes.legend()
     for axes in figure.axes[len(panels) :]:
         axes.remove()

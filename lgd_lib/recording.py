@@ -53,7 +53,8 @@ def record(
     K : int
         Rounds in all; a continued run goes on up to this number.
     path : str or Path, optional
-        Where to save the history and the state, every `every` rounds, at the end, and on Ctrl-C. To go on:
+        Where to save the history and the state, every `every` rounds, at the end, on Ctrl-C and when a metric
+        or a round fails. To go on:
         `rounds(..., state=saved_state(path))` and `record(..., path=path)` again.
     every : int
         Rounds between two saves: what a killed process loses at most.
@@ -86,8 +87,6 @@ def record(
     where = None if path is None else Path(path)
     before = History.load(where) if where is not None and where.exists() else None
     _check_columns(before, metrics)
-    if before is not None and before.state is not None and before.state.k >= K:
-        return before
     rows: list[Row] = []
     state: State | None = None
     bar = tqdm(total=K, initial=len(before) if before else 0, unit="round", disable=None, leave=False)
@@ -96,6 +95,8 @@ def record(
             for r in iterator:
                 if not rows:
                     _check_continues(before, r, where)
+                    if before is not None and r.k >= K:
+                        return before
                 rows.append(_row(r, metrics, rows[0] if rows else None))
                 state = r.state
                 bar.update()
@@ -103,10 +104,13 @@ def record(
                     break
                 if where is not None and state.k % every == 0:
                     _history(before, rows, state).save(where)
-    except KeyboardInterrupt as stop:
+    except BaseException as stop:
         if state is None:
             raise
-        raise RunInterrupted(_saved(_history(before, rows, state), where), where) from stop
+        history = _saved(_history(before, rows, state), where)
+        if isinstance(stop, KeyboardInterrupt):
+            raise RunInterrupted(history, where) from stop
+        raise
     if state is None:
         raise ValueError("iterator gave no round; make a new one with rounds(...)")
     return _saved(_history(before, rows, state), where)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.protocol import Aggregation, Answers, LocalSolver, Memory, Message, Prepared
+from lgd_lib.protocol import Aggregation, Answers, LocalSolver, Memory, Message, Prepared, read_only
 from lgd_lib.validation import Array, as_weights
 
 Participation = Callable[[int, int, np.random.Generator], NDArray[np.int64]]
@@ -55,6 +55,9 @@ class State:
     message: Message
     aggregation: Memory
     memory: Memory
+
+    def __post_init__(self) -> None:
+        read_only(self.estimate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +171,11 @@ def rounds(
         raise ValueError(f"seed was {seed!r}; it must be a whole number of at least 0")
     if participation is not None and not callable(participation):
         raise TypeError(f"participation was {participation!r}; it must be a function of (k, M, generator)")
+    for name, part in (("problem", problem), ("local_solver", local_solver), ("aggregation", aggregation)):
+        if isinstance(part, type):
+            raise TypeError(
+                f"{name} was the class {part.__name__}; it must be an instance, {part.__name__}(...)"
+            )
     p = as_weights(weights, problem.M)
     solve = local_solver.prepare(problem)
     point = solve.start(w0)

@@ -110,7 +110,7 @@ def test_step_sizes(eta):
 
 
 @pytest.mark.parametrize("field", ["eta", "L"])
-@pytest.mark.parametrize("value", [[1, 1], [1, 1, 1, 1], [[1, 1, 1]]])
+@pytest.mark.parametrize("value", [[1], [1, 1], [1, 1, 1, 1], [[1, 1, 1]]])
 def test_one_step_size_for_each_node(field, value):
     with pytest.raises(ValueError, match=rf"^{field} (has shape .*M = 3 nodes|was )"):
         run(solver=GradientSteps(**({"eta": 1e-3, "L": 2} | {field: value})))
@@ -130,6 +130,7 @@ def test_losses():
 
 BAD_POINTS = [
     (np.ones(14), r" has length 14; it must have length d = 15"),
+    (np.ones(16), r" has length 16; it must have length d = 15"),
     (np.ones((15, 1)), r" has shape \(15, 1\); it must have 1 axes"),
     (np.full(15, math.nan), r" has the entry nan at index \(0,\)"),
     (np.ones(15) * 1j, r" has dtype complex128"),
@@ -186,7 +187,7 @@ def test_participation_must_be_a_function_and_is_refused_before_the_first_round(
 
 
 @pytest.mark.parametrize(
-    "active", [[0, 3], [-1, 0], [1, 0], [1, 1], [[0, 1]], 1, [0.0, 1.0], [False, True, True], ["0"], None]
+    "active", [[0, 3], [-1, 0], [1, 0], [1, 1], [[0, 1]], 1, [0.0, 1.0], [False, True], ["0"], None]
 )
 def test_what_participation_gives_must_be_ascending_node_numbers(active):
     with pytest.raises((ValueError, TypeError), match=r"^participation gave .*; it must give "):

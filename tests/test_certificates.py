@@ -86,6 +86,14 @@ def test_equations_without_a_solution_have_no_certificate():
     assert certificate.residuals["feasibility"] > 1e-4
 
 
+def test_a_contradiction_does_not_hide_behind_larger_numbers():
+    rows = [([1e6, 0.0, 0.0], 1e6), ([0.0, 1.0, 0.0], 1.0), ([0.0, 1.0, 0.0], 1.001)]
+    certificate = check_min_norm(Problem([Node([x], [y]) for x, y in rows], "regression"), [1.0, 1.0005, 0.0])
+    assert max(certificate.residuals.values()) < 1e-8
+    assert certificate.error_bound > 1e-4
+    assert not certificate.ok
+
+
 def hard_case(condition, seed, kind):
     """Rows with that condition number, targets and start; the answer may be short and far from the start."""
     rng = np.random.default_rng([seed, round(math.log10(condition)), len(kind)])
@@ -133,7 +141,7 @@ def test_the_verdict_does_not_depend_on_units(size):
         assert check_min_norm(scaled, w_unit * w, w_unit * w0).ok
         wrong = check_min_norm(scaled, w_unit * w * (1 + 1e-6), w_unit * w0)
         assert not wrong.ok
-        assert wrong.error_bound == pytest.approx(w_unit * 1e-6 * np.linalg.norm(w), rel=1e-3)
+        assert wrong.error_bound == pytest.approx(w_unit * 1e-6 * np.linalg.norm(w), rel=1e-3, abs=0)
 
 
 def test_the_tolerance_is_a_choice():

@@ -37,7 +37,7 @@ def test_the_filter_is_the_power_in_exact_arithmetic(x, L, N):
 def test_the_filter_keeps_the_digits_of_small_shares():
     s = np.array([1e-9])
     exact = float(1 - (1 - Fraction(s[0]) ** 2 * Fraction(0.5) / 3) ** 7)
-    assert step_filter(s, 3, 0.5, 7)[0] == pytest.approx(exact, rel=1e-14)
+    assert step_filter(s, 3, 0.5, 7)[0] == pytest.approx(exact, rel=1e-14, abs=0)
 
 
 def test_the_filter_of_infinitely_many_steps_is_one_and_of_many_nearly():

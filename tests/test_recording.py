@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -75,11 +76,37 @@ def test_going_on_without_a_path_records_the_new_rounds_only():
     assert np.array_equal(second["w"], expected(5)[3:])
 
 
-def test_a_complete_run_is_returned_without_a_round(tmp_path):
-    record(walk(), POINT, 3, path=tmp_path / "run")
-    run = walk()
-    assert len(record(run, POINT, 3, path=tmp_path / "run")) == 3
-    assert next(run).k == 0
+def test_a_complete_run_is_returned_as_it_is(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    saved = path.read_bytes()
+    assert len(record(walk(state=saved_state(path)), POINT, 3, path=path)) == 3
+    assert path.read_bytes() == saved
+
+
+def test_a_new_run_does_not_pass_for_a_complete_one(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    with pytest.raises(ValueError, match=r"holds 3 rounds, but the iterator starts at round 0; pass state="):
+        record(walk(), POINT, 3, path=path)
+
+
+def test_a_failing_metric_loses_the_current_round_only(tmp_path):
+    path = tmp_path / "run"
+
+    def fails_late(r):
+        return 1 / (4 - r.k)
+
+    with pytest.raises(ZeroDivisionError):
+        record(walk(), {"w": fails_late}, 10, path=path)
+    assert History.load(path)["k"].tolist() == [0, 1, 2, 3]
+
+
+def test_what_a_round_shows_cannot_be_changed():
+    r = next(walk())
+    for point in (r.w, r.sent):
+        with pytest.raises(ValueError, match="read-only"):
+            point -= 1.0
 
 
 def test_the_run_is_saved_every_so_many_rounds(tmp_path):
@@ -113,6 +140,22 @@ def test_ctrl_c_loses_the_current_round_only(tmp_path, where, saved):
     else:
         rest = record(walk(state=history.state), POINT, 10)
         assert np.array_equal(np.concatenate([history["w"], rest["w"]]), expected(10))
+
+
+def test_ctrl_c_between_a_row_and_its_state_drops_the_row():
+    class Interrupted:
+        def __init__(self, r):
+            self.r = r
+
+        def __getattr__(self, name):
+            if name == "state":
+                raise KeyboardInterrupt
+            return getattr(self.r, name)
+
+    with pytest.raises(RunInterrupted) as stop:
+        record((Interrupted(r) if r.k == 3 else r for r in walk()), POINT, 9)
+    assert np.array_equal(stop.value.history["w"], expected(3))
+    assert stop.value.history.state.k == 3
 
 
 def test_ctrl_c_in_the_first_round_after_going_on_keeps_the_file(tmp_path):
@@ -161,11 +204,8 @@ def test_a_damaged_file_says_so_and_is_not_overwritten(tmp_path):
     ("run", "metrics", "message"),
     [
         (lambda path: walk(), POINT, r"holds 3 rounds, but the iterator starts at round 0; pass state="),
-        (
-            lambda path: rounds(FIVE, NoisyWalk(3), Counting(), [5, 5, 5], state=other_state()),
-            POINT,
-            "holds another run",
-        ),
+        (lambda path: walk(state=replace(saved_state(path), seed=8)), POINT, "holds another run"),
+        (lambda path: walk(state=elsewhere(saved_state(path))), POINT, "holds another run"),
         (lambda path: walk(state=saved_state(path)), {}, r"^metrics was \[\]; the saved run has the columns"),
         (lambda path: walk(state=saved_state(path)), {**POINT, "v": np.mean}, r"^metrics was \['v', 'w'\]"),
     ],
@@ -179,8 +219,8 @@ def test_a_file_of_another_run_is_refused_and_kept(tmp_path, run, metrics, messa
     assert path.read_bytes() == before
 
 
-def other_state():
-    return list(islice(walk(seed=8), 3))[-1].state
+def elsewhere(state):
+    return replace(state, message=replace(state.message, point=state.message.point + 1e-15))
 
 
 def test_other_metrics_are_refused_for_a_complete_run_too(tmp_path):

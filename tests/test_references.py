@@ -62,6 +62,16 @@ def test_contradicting_equations_are_refused_with_their_residual(size, method):
     assert f"{np.sqrt(2) * size:.3g}" in str(refusal.value)
 
 
+@pytest.mark.parametrize(("gap", "consistent"), [(1e-12, True), (1e-6, False)])
+def test_rounding_is_no_contradiction_and_a_millionth_is(gap, consistent):
+    problem = Problem([Node([[1.0, 2.0]], [1.0]), Node([[1.0, 2.0]], [1.0 + gap])], "regression")
+    if consistent:
+        assert min_norm(problem).w == pytest.approx([0.2, 0.4])
+    else:
+        with pytest.raises(ValueError, match=r"^problem has no interpolator"):
+            min_norm(problem)
+
+
 def test_equations_without_a_solution_at_all_are_refused():
     with pytest.raises(ValueError, match=r"^problem has no interpolator"):
         min_norm(Problem([Node([[0.0, 0.0]], [1.0])], "regression"))
