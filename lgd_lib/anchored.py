@@ -212,8 +212,10 @@ class Bundle:
 def _half_spaces(w: Array, points: Array) -> tuple[Array, Array]:
     moves = points - w
     lengths = np.linalg.norm(moves, axis=1)
-    # A shorter move has a direction that is mostly rounding: its half-space could cut off the answer.
-    told = lengths > 1e-9 * np.linalg.norm(w)
+    # A direction is known to eps ||w|| / length: a node that hardly moves while others are far from done
+    # would cut off part of the answer. The longest moves of a round may always tell; the proof needs no more.
+    size, longest = float(np.linalg.norm(w)), float(lengths.max())
+    told = (lengths > 1e-9 * size) | (lengths > max(1e-3 * longest, 1e-14 * size))
     normals = moves[told] / lengths[told, None]
     return normals, (normals * points[told]).sum(axis=1)
 

@@ -38,8 +38,9 @@ class ExactMargin:
 
     Raises
     ------
-    NotSeparableError
-        From `prepare`: a node whose own data no w separates. One-class nodes are separable.
+    NotSeparableError, UndecidedError
+        From `prepare`: a node whose own data no w separates, or not in float64. One-class nodes are
+        separable. Separable data never have such a node: what separates all samples separates each node.
     ValueError
         From `prepare`: the task is not "classification", or a sample is zero and can have no margin.
 

@@ -8,8 +8,8 @@ import pytest
 from instances import close, iterates
 from margin_instances import make, tame_kinds
 
-from lgd_lib import Anchored, Average, Bundle, ExactMargin, Haugazeau, Subset, rounds
-from lgd_lib.anchored import anchor_weight
+from lgd_lib import Anchored, Average, Bundle, ExactMargin, Haugazeau, Node, Problem, Subset, rounds
+from lgd_lib.anchored import _half_spaces, anchor_weight
 from lgd_lib.protocol import Message, PointAnswers
 from lgd_lib.references import max_margin, project_feasible
 
@@ -186,6 +186,29 @@ def test_a_bounded_bundle_keeps_what_is_tight_and_the_newest_others(slack):
         assert (normals @ project_feasible(problem, w0).w >= offsets - 1e-9).all()
     whole = iterates(rounds(problem, ExactMargin(), Bundle(), w0), 30)
     assert close(r.w, whole[-1], 1e-8)
+
+
+def test_moves_that_are_mostly_rounding_tell_nothing_while_others_are_long():
+    w, point = np.array([1.0, 0.0]), np.array([1.0, 1e-12])
+    far, near = np.array([2.0, 0.0]), np.array([1.0 + 1e-13, 0.0])
+    assert _half_spaces(w, np.array([far, point]))[0].tolist() == [[1.0, 0.0]]
+    assert len(_half_spaces(w, np.array([near, point]))[0]) == 2
+    assert len(_half_spaces(w, np.array([w, w + 1e-16]))[0]) == 0
+    normals, offsets = _half_spaces(w, np.array([[4.0, 4.0]]))
+    assert normals[0] == pytest.approx([0.6, 0.8])
+    assert offsets[0] == pytest.approx(0.6 * 4 + 0.8 * 4)
+
+
+def test_the_bundle_ends_at_rounding():
+    rng = np.random.default_rng(0)
+    centres, teacher = 2 * rng.standard_normal((4, 60)), rng.standard_normal(60)
+    nodes = []
+    for centre in centres:
+        X = centre + rng.standard_normal((12, 60))
+        nodes.append(Node(X, np.where(X @ teacher > 0, 1.0, -1.0)))
+    problem = Problem(nodes, "classification")
+    W = iterates(rounds(problem, ExactMargin(), Bundle(), np.zeros(60)), 60)
+    assert close(W[-1], max_margin(problem).w, 1e-11)
 
 
 def test_the_newest_are_kept():

@@ -115,6 +115,28 @@ def test_a_guess_that_leads_astray_gives_nothing():
     assert from_guess(UnitRows.of(np.eye(2)[[0, 0, 1]]), np.ones(3), np.ones(3, dtype=bool)) is None
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_guess_with_too_much_in_it_still_serves(seed):
+    rng = np.random.default_rng(seed)
+    A, b = rng.standard_normal((6, 9)), rng.standard_normal(6) + 1
+    support = least_distance(A, b).multipliers > 0
+    found = from_guess(UnitRows.of(A), b / np.linalg.norm(A, axis=1), np.ones(6, dtype=bool))
+    assert found.solver == "pivots"
+    assert np.array_equal(found.multipliers > 0, support)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-5, 1e-6, 1e-7])
+def test_a_guessed_answer_counts_only_when_it_is_exact(size):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        Z = rng.standard_normal((6, 8))
+        given = UnitRows.of(np.vstack([Z, Z + size * rng.standard_normal(Z.shape)]))
+        b = 1 + size * rng.standard_normal(12)
+        found = from_guess(given, b, np.ones(12, dtype=bool) & (np.arange(12) < 8))
+        if found is not None:
+            assert kkt_residual(given.rows, b, found.u, found.multipliers) < 1e-13
+
+
 def test_each_condition_counts_in_the_residual():
     A, b = np.eye(2), np.array([1.0, 1.0])
     assert kkt_residual(A, b, np.ones(2), np.ones(2)) == 0

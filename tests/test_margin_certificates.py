@@ -1,5 +1,8 @@
 """`certificates.check_projection`: the truth passes, errors of 1e-6 do not, and the bound really bounds."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import plain_margins
 import pytest
@@ -8,8 +11,10 @@ from plain import exact_distance
 
 from lgd_lib import Node, Problem
 from lgd_lib.certificates import check_projection
+from lgd_lib.doubled import product
 from lgd_lib.margin_bounds import distance_to_answer
 from lgd_lib.references import max_margin, project_feasible
+from lgd_lib.refinement import Refined, distance_bound, program, refined
 
 WELL_CONDITIONED = [name for name in TAME if name not in ("rank deficient nodes",)]
 well_conditioned = pytest.mark.parametrize(
@@ -155,6 +160,48 @@ def test_near_duplicates_of_any_distance_pass_when_the_answer_is_right(size):
             reference = project_feasible(problem, w0)
             assert reference.certificate.ok, str(reference.certificate)
             assert check_projection(problem, reference.w, w0).ok
+
+
+def test_a_point_on_its_constraints_with_a_negative_multiplier_is_no_answer():
+    # On both constraints lies (1, -1) = 3 (1, 0) - (2, 1); the answer is (1, 0).
+    problem = Problem([Node([[1.0, 0.0], [2.0, 1.0]], [1.0, 1.0])], "classification")
+    for a in (None, [1.0, 1.0], [3.0, -1.0]):
+        certificate = check_projection(problem, [1.0, -1.0], None, a)
+        assert not certificate.ok
+        assert certificate.error_bound >= 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0.0, 1e-12, 1e-6, 1e-2])
+def test_the_bound_in_doubled_precision_holds_for_multipliers_of_any_quality(kind, size):
+    for seed in range(3):
+        rng = np.random.default_rng([seed, KINDS.index(kind)])
+        Z = hard_rows(kind, rng)
+        for w0 in (np.zeros(Z.shape[1]), rng.standard_normal(Z.shape[1])):
+            exact = plain_margins.exact_nearest(Z, w0)
+            if exact is None:
+                continue
+            given = program(Z, w0)
+            answer = refined(given, np.zeros(len(Z)))
+            a = answer.multipliers[0] * (1 + size * rng.standard_normal(len(Z)))
+            a, none = np.maximum(a, 0.0), np.zeros(len(Z))
+            other = Refined(product(given.A.T, (a, none)), (a, none)) if size else answer
+            u = [Fraction(v) - Fraction(s) for v, s in zip(exact, w0, strict=True)]
+            moved = [Fraction(h) + Fraction(r) for h, r in zip(*other.u, strict=True)]
+            error = math.sqrt(sum((x - y) ** 2 for x, y in zip(u, moved, strict=True)))
+            bound = distance_bound(given, other)
+            assert error <= bound
+            if not size:
+                assert bound <= 1e-9 * np.linalg.norm(w0 + answer.u[0])
+
+
+def test_nearly_parallel_constraints_may_both_be_active():
+    Z, w0 = np.array([[1.0, 0.0], [1.0, 2.0**-20]]), np.array([0.0, -(2.0**-21)])
+    given = program(Z, w0)
+    answer = refined(given, np.zeros(2))
+    assert (answer.multipliers[0] > 0.1).all()
+    assert w0 + answer.u[0] == pytest.approx([1.0, 0.0], abs=1e-15)
+    assert distance_bound(given, answer) < 1e-12
 
 
 def test_far_from_the_answer_nothing_false_is_said():
