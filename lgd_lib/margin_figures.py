@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.patches import Patch
@@ -70,9 +71,9 @@ def theatre_figure(
     for (name, point), marker in zip(points.items(), ("*", "X", "P", "v"), strict=False):
         place = np.asarray(point, dtype=float)
         axes.plot(*place, color="black", marker=marker, markersize=11, linestyle="none", label=name, zorder=4)
-    handles = [Patch(color="#dddddd", label="accepted by all nodes")]
+    handles: list[Any] = [Patch(color="#dddddd", label="accepted by all nodes")]
     for i in range(len(rows)):
-        style = {"marker": "o", "markersize": 4, "label": f"edge and answers of node {i + 1}"}
+        style: dict[str, Any] = {"marker": "o", "markersize": 4, "label": f"edge and answers of node {i + 1}"}
         handles += axes.plot([], [], color=NODES[i], **style)
     axes.set(xlim=window[0], ylim=window[1], xlabel="first weight", ylabel="second weight")
     axes.set_aspect("equal")
@@ -103,7 +104,7 @@ def angle_figure(ratio: Mapping[str, ArrayLike], angle: Mapping[str, ArrayLike])
     Examples
     --------
     >>> angle_figure({"one": [1.0]}, {"one": [0.0]}).axes[0].get_ylabel()
-    'angle to the max-margin direction, degrees'
+    'bias: angle to max-margin, degrees'
     """
     figure = new_figure()
     axes = figure.axes[0]
@@ -113,14 +114,19 @@ def angle_figure(ratio: Mapping[str, ArrayLike], angle: Mapping[str, ArrayLike])
         marker = MARKERS[n % len(MARKERS)]
         axes.plot(lengths, angle[name], marker=marker, markersize=4, linestyle="none", label=name, alpha=0.7)
     axes.set(xlabel="length of the limit, in lengths of the max-margin solution")
-    axes.set(ylabel="angle to the max-margin direction, degrees", xlim=(0.98, 2.02), ylim=(-1, 47))
+    axes.set(ylabel="bias: angle to max-margin, degrees", xlim=(0.98, 2.02), ylim=(-1, 47))
     axes.legend()
     return figure
 
 
 @in_book_style
 def angle_error_figure(
-    angle: Mapping[str, ArrayLike], error: Mapping[str, ArrayLike], *, ylabel: str, floor: float = 1e-8
+    angle: Mapping[str, ArrayLike],
+    error: Mapping[str, ArrayLike],
+    *,
+    ylabel: str,
+    level: tuple[str, float] | None = None,
+    floor: float = 1e-8,
 ) -> BookFigure:
     """Draw what a method gets wrong against its angle to the max-margin direction.
 
@@ -131,6 +137,8 @@ def angle_error_figure(
     error : mapping of str to array_like of shape (n,)
         Under the same keys.
     ylabel : str
+    level : (str, float), optional
+        Name and value of an error to compare with: a dashed grey line.
     floor : float
         Smaller angles are drawn here.
 
@@ -149,13 +157,15 @@ def angle_error_figure(
     """
     figure = new_figure()
     axes = figure.axes[0]
+    if level is not None:
+        axes.axhline(level[1], label=level[0], zorder=1, **THEORY)
     for n, (key, degrees) in enumerate(angle.items()):
         look = METHODS.get(key)
-        style = {"label": key, "marker": MARKERS[n % len(MARKERS)]}
+        style: dict[str, Any] = {"label": key, "marker": MARKERS[n % len(MARKERS)]}
         if look is not None:
             style = {"label": look.label, "marker": look.marker, "color": look.color}
         at = np.maximum(np.asarray(degrees, dtype=float), floor)
         axes.plot(at, np.asarray(error[key]), linestyle="none", alpha=0.7, **style)
-    axes.set(xscale="log", xlabel="angle to the max-margin direction, degrees", ylabel=ylabel)
+    axes.set(xscale="log", xlabel="angle to max-margin, degrees", ylabel=ylabel)
     figure.legend(loc="outside right center")
     return figure

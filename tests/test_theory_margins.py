@@ -1,4 +1,4 @@
-"""Predictions about averaged projections: bounds that hold on random problems and are sharp where they can be."""
+"""Predictions about averaged projections: bounds that hold on random problems, sharp where they can be."""
 
 from itertools import islice
 

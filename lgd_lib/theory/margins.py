@@ -44,7 +44,7 @@ def unit_margin(problem: Problem) -> float:
     """
     require_classification(problem)
     rows, _ = unit_rows(signed_rows(problem.pooled))
-    scaled = Problem([Node(rows, np.ones(len(rows)))], "classification")
+    scaled = Problem((Node(rows, np.ones(len(rows))),), "classification")
     return min(1.0, float(1 / np.linalg.norm(max_margin(scaled).w)))
 
 
