@@ -204,6 +204,15 @@ def test_nearly_parallel_constraints_may_both_be_active():
     assert distance_bound(given, answer) < 1e-12
 
 
+def test_a_small_violation_of_a_nearly_parallel_constraint_is_a_large_error():
+    # The answer is u = (1, x); at u = (1, 0) the second constraint is missed by x / 2^10 only.
+    Z, w0, x = np.array([[1.0, 0.0], [1.0, 2.0**-10]]), np.array([0.0, -(2.0**-11)]), 2.0**-11
+    given, none = program(Z, w0), np.zeros(2)
+    first = Refined((np.array([1.0, 0.0]), none), (np.array([1.0, 0.0]), none))
+    assert refined(given, none).u[0] == pytest.approx([1.0, x], abs=1e-14)
+    assert x <= distance_bound(given, first) <= 10 * x
+
+
 def test_far_from_the_answer_nothing_false_is_said():
     problem, w0 = make("plain", 0)
     exact = project_feasible(problem, w0).w
