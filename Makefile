@@ -67,9 +67,9 @@ test: $(READY)
 	@$(DOIT) profile=ci site
 ifeq ($(BROWSER),0)
 	@echo 'BROWSER=0: the tests that look at the site in a browser are left out'
-	@$(RUN) pytest -q -m 'not browser'
+	@$(RUN) pytest -q -n $(JOBS) -m 'not browser'
 else
-	@$(RUN) pytest -q
+	@$(RUN) pytest -q -n $(JOBS)
 endif
 
 lint: $(READY)

@@ -39,9 +39,9 @@ def bandwidth(rows, columns):
     return A.nbytes / seconds(lambda: A @ x, max(3, int(2e8 / A.nbytes)))
 
 
-def provenance():
+def provenance(peers=()):
     """Machine, versions, commit and date."""
-    packages = ("lgd-lib", "numpy", "scipy", "torch")
+    packages = ("lgd-lib", "numpy", "scipy", "torch", *peers)
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores",
         "threads": 1,
@@ -53,10 +53,10 @@ def provenance():
     }
 
 
-def keep(name, rows):
-    """Write the rows of one benchmark into results.json, beside those of the others."""
+def keep(name, rows, peers=()):
+    """Write the rows of one benchmark, and the versions of peers, into results.json beside the others."""
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results[name] = {"provenance": provenance(), "rows": rows}
+    results[name] = {"provenance": provenance(peers), "rows": rows}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 

@@ -6,34 +6,58 @@ aggregation what the server does with the answers; `rounds` ties them.
 
 from lgd_lib import certificates, claims, datasets, partition, references, synthetic, theory
 from lgd_lib.aggregation import Average, HeavyBall, OuterNesterov, ServerStep
+from lgd_lib.anchored import Anchored, Bundle, Haugazeau
 from lgd_lib.certificates import Certificate
 from lgd_lib.conjugate_gradient import ConjugateGradient
+from lgd_lib.dual_methods import (
+    AcceleratedDual,
+    AcceleratedDualMargin,
+    Consensus,
+    ConsensusMargin,
+    DualAverage,
+)
 from lgd_lib.history import History
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
+from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
+from lgd_lib.regularized import Regularized
 from lgd_lib.runner import Round, State, rounds
+from lgd_lib.separability import NotSeparableError, UndecidedError
 
 __all__ = [
+    "AcceleratedDual",
+    "AcceleratedDualMargin",
+    "Anchored",
     "Average",
     "Bernoulli",
+    "Bundle",
     "Certificate",
     "ConjugateGradient",
+    "Consensus",
+    "ConsensusMargin",
+    "DualAverage",
+    "DualMargin",
+    "ExactMargin",
     "ExactProjection",
     "GradientSteps",
+    "Haugazeau",
     "HeavyBall",
     "History",
     "Node",
+    "NotSeparableError",
     "OuterNesterov",
     "Problem",
     "Reference",
+    "Regularized",
     "Round",
     "RunInterrupted",
     "ServerStep",
     "State",
     "Subset",
+    "UndecidedError",
     "certificates",
     "claims",
     "datasets",

@@ -66,6 +66,13 @@ METHODS = {
     "nesterov": Look("Nesterov", "#44AA99", "D", (0, (3, 1, 1, 1))),
     "nesterov-classic": Look("Nesterov, classic step", "#117733", "d", (0, (1, 1))),
     "cg": Look("conjugate gradients", "#882255", "*", "-"),
+    "ppm": Look("parallel projections", "#4477AA", "o", "-"),
+    "anchored": Look("anchored average", "#EE6677", "s", (0, (6, 1))),
+    "haugazeau": Look("Haugazeau", "#6B4226", "^", (0, (4, 1))),
+    "dual": Look("dual", "#228833", "D", (0, (3, 1, 1, 1))),
+    "accelerated": Look("accelerated dual", "#66CCEE", "v", (0, (5, 1, 1, 1))),
+    "consensus": Look("consensus ADMM", "#CCBB44", "P", (0, (2, 1))),
+    "bundle": Look("bundle", "#AA3377", "*", "-"),
 }
 """One colour, marker and dash for each method."""
 

@@ -81,8 +81,8 @@ def test_import_is_light_and_silent():
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_the_base_package_needs_three_packages():
-    assert {Requirement(line).name for line in PROJECT["dependencies"]} == {"numpy", "scipy", "tqdm"}
+def test_the_base_package_needs_four_packages():
+    assert {Requirement(line).name for line in PROJECT["dependencies"]} == {"daqp", "numpy", "scipy", "tqdm"}
 
 
 def test_nothing_in_the_repository_names_a_registry_or_a_machine():

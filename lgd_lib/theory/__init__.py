@@ -1,18 +1,22 @@
 """What the theorems predict: step sizes, spectra, rates, errors and limits."""
 
+from lgd_lib.theory.margins import anchored_errors, projection_rate, unit_margin
 from lgd_lib.theory.regression import regression_bias, regression_errors, regression_limit, regression_rate
 from lgd_lib.theory.server import best_heavy_ball, best_nesterov, best_server_step
 from lgd_lib.theory.spectra import averaged_projector_spectrum, gaussian_spectrum_edges, largest_step
 
 __all__ = [
+    "anchored_errors",
     "averaged_projector_spectrum",
     "best_heavy_ball",
     "best_nesterov",
     "best_server_step",
     "gaussian_spectrum_edges",
     "largest_step",
+    "projection_rate",
     "regression_bias",
     "regression_errors",
     "regression_limit",
     "regression_rate",
+    "unit_margin",
 ]
