@@ -90,7 +90,12 @@ OUT = SETTINGS.out
 OUT.mkdir(parents=True, exist_ok=True)
 CHAPTERS = sorted(DECLARED)
 LATE = [name for name in notebooks.LATE if name in FOUND]
-LIBRARY = [path for folder in ("lgd_lib", "pipeline") for path in sorted(Path(folder).rglob("*.py"))]
+LIBRARY = [
+    path
+    for folder in ("lgd_lib", "pipeline")
+    for path in sorted(Path(folder).rglob("*"))
+    if path.suffix in {".py", ".mplstyle"}
+]
 DATA = [path for path in sorted(Path("data").rglob("*")) if path.is_file()]
 CLAIMS, RUN = OUT / "claims.json", OUT / "run.json"
 PROSE = [

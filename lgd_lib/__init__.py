@@ -19,13 +19,13 @@ from lgd_lib.dual_methods import (
 from lgd_lib.history import History
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
 from lgd_lib.margin_solvers import DualMargin, ExactMargin
+from lgd_lib.margins.separability import NotSeparableError, UndecidedError
 from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
 from lgd_lib.regularized import Regularized
 from lgd_lib.runner import Round, State, rounds
-from lgd_lib.separability import NotSeparableError, UndecidedError
 
 __all__ = [
     "AcceleratedDual",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.least_distance import UnitRows, from_guess, least_distance
+from lgd_lib.margins.least_distance import UnitRows, from_guess, least_distance
 from lgd_lib.protocol import Answers, Memory, Message
 from lgd_lib.validation import Array, is_count
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgd_lib.margin_bounds import distance_to_answer, multipliers_of
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
+from lgd_lib.margins.bounds import distance_to_answer, multipliers_of
 from lgd_lib.problems import Problem
 from lgd_lib.projections import factor
 from lgd_lib.validation import Array, as_point, as_real

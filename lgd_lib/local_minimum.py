@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from lgd_lib.least_distance import least_distance
 from lgd_lib.losses import ExponentialLoss, LogisticLoss, exponential, logistic
+from lgd_lib.margins.least_distance import least_distance
 from lgd_lib.validation import Array
 
 LOSSES: dict[str, ExponentialLoss | LogisticLoss] = {"exponential": exponential, "logistic": logistic}

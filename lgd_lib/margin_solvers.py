@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.least_distance import LeastDistance, UnitRows, least_distance, shortest
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
+from lgd_lib.margins.least_distance import LeastDistance, UnitRows, least_distance, shortest
+from lgd_lib.margins.separability import refuse
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
 from lgd_lib.protocol import Answers, Memory, Message, Streams
-from lgd_lib.separability import refuse
 from lgd_lib.validation import Array, as_point
 
 GRAM_ROWS = 500

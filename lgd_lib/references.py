@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgd_lib.active_set import kkt_residual, on_support
 from lgd_lib.certificates import Certificate, check_min_norm, check_projection
-from lgd_lib.least_distance import least_distance
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
+from lgd_lib.margins.active_set import kkt_residual, on_support
+from lgd_lib.margins.least_distance import least_distance
+from lgd_lib.margins.refinement import program, refined
+from lgd_lib.margins.separability import refuse
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
-from lgd_lib.refinement import program, refined
 from lgd_lib.row_space import coordinates
-from lgd_lib.separability import refuse
 from lgd_lib.validation import Array, as_point
 
 METHODS = ("closed", "cvxpy")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lgd_lib.data_figures import held_out_figure, nodes_figure, partition_picture
+from lgd_lib.plotting.data import held_out_figure, nodes_figure, partition_picture
 from lgd_lib.problems import Problem
 
 POINTS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0], [3.0, 1.0]])

@@ -1,4 +1,4 @@
-"""`lgd_lib.least_distance` and what is behind it: exact answers, falls back, and the doubled precision."""
+"""`lgd_lib.margins.least_distance` and what is behind it: exact answers, falls back, doubled precision."""
 
 from fractions import Fraction
 
@@ -7,11 +7,11 @@ import plain_margins
 import pytest
 from margin_instances import MAKERS, make
 
-from lgd_lib import least_distance as module
-from lgd_lib.active_set import kkt_residual, on_support
-from lgd_lib.doubled import plus, product, product_error, two_product, two_sum
-from lgd_lib.least_distance import UnitRows, from_guess, least_distance, shortest
-from lgd_lib.separability import NotSeparableError, UndecidedError, contradiction, refuse
+from lgd_lib.margins import least_distance as module
+from lgd_lib.margins.active_set import kkt_residual, on_support
+from lgd_lib.margins.doubled import plus, product, product_error, two_product, two_sum
+from lgd_lib.margins.least_distance import UnitRows, from_guess, least_distance, shortest
+from lgd_lib.margins.separability import NotSeparableError, UndecidedError, contradiction, refuse
 
 SOLVERS = ["_by_daqp", "_by_nnls"]
 

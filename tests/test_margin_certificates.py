@@ -11,10 +11,10 @@ from plain import exact_distance
 
 from lgd_lib import Node, Problem
 from lgd_lib.certificates import check_projection
-from lgd_lib.doubled import product
-from lgd_lib.margin_bounds import distance_to_answer
+from lgd_lib.margins.bounds import distance_to_answer
+from lgd_lib.margins.doubled import product
+from lgd_lib.margins.refinement import Refined, distance_bound, program, refined
 from lgd_lib.references import max_margin, project_feasible
-from lgd_lib.refinement import Refined, distance_bound, program, refined
 
 WELL_CONDITIONED = [name for name in TAME if name not in ("rank deficient nodes",)]
 well_conditioned = pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from margin_instances import every_kind, make, tame_kinds
 from plain import exact_distance
 
-from lgd_lib import Node, NotSeparableError, Problem, UndecidedError, least_distance, references, separability
+from lgd_lib import Node, NotSeparableError, Problem, UndecidedError, references
 from lgd_lib import references as module
+from lgd_lib.margins import least_distance, separability
 from lgd_lib.references import max_margin, project_feasible
 
 

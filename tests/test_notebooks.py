@@ -40,9 +40,10 @@ def test_there_are_notebooks_and_the_contents_name_every_page():
 def test_every_module_of_the_library_has_its_place_in_the_reference():
     text = "".join(path.read_text(encoding="utf8") for path in (BOOK / "api").glob("*.md"))
     named = re.findall(r"automodule:: lgd_lib\.(\S+)", text)
-    here = (BOOK.parent / "lgd_lib").iterdir()
-    modules = [p.stem for p in here if p.suffix == ".py" or (p / "__init__.py").is_file()]
-    assert sorted(named) == sorted(set(modules) - {"__init__"})
+    library = BOOK.parent / "lgd_lib"
+    paths = [path.relative_to(library) for path in library.rglob("*.py") if path.parent.name != "theory"]
+    modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    assert sorted(named) == sorted({*modules, "theory"} - {"__init__"})
 
 
 @in_book

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lgd_lib.plotting import METHODS, THEORY
-from lgd_lib.rate_figures import histogram_figure, line_figure, paths_figure, rounds_figure, spectra_figure
+from lgd_lib.plotting.rates import histogram_figure, line_figure, paths_figure, rounds_figure, spectra_figure
 
 
 def test_line_figure_draws_the_prediction_first_and_the_data_as_given():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lgd_lib.plotting import THEORY
-from lgd_lib.sketches import curve_figure, starts_figure
+from lgd_lib.plotting.sketches import curve_figure, starts_figure
 
 
 def test_starts_figure_draws_the_line_of_solutions_and_every_path():

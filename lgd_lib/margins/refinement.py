@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 
-from lgd_lib.doubled import Pair, plus, product, product_error
 from lgd_lib.margins import unit_rows
+from lgd_lib.margins.doubled import Pair, plus, product, product_error
 from lgd_lib.validation import Array
 
 Mask = NDArray[np.bool_]

@@ -7,9 +7,9 @@ from contextlib import suppress
 import numpy as np
 from scipy.optimize import nnls
 
-from lgd_lib.active_set import kkt_residual
-from lgd_lib.doubled import plus, two_sum
-from lgd_lib.refinement import distance_bound, program, refined
+from lgd_lib.margins.active_set import kkt_residual
+from lgd_lib.margins.doubled import plus, two_sum
+from lgd_lib.margins.refinement import distance_bound, program, refined
 from lgd_lib.validation import Array
 
 ACTIVE = (1e-12, 1e-9, 1e-6)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import nnls
 
-from lgd_lib.active_set import kkt_residual, on_support
+from lgd_lib.margins.active_set import kkt_residual, on_support
 from lgd_lib.validation import Array
 
 RESIDUAL = 1e-9
