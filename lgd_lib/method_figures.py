@@ -108,7 +108,11 @@ def bounds_figure(
     axes.axhline(value, label="largest margin", zorder=1, **THEORY)
     for key, bounds in upper.items():
         x, look = np.arange(np.size(bounds)) + first, METHODS[key]
-        style: dict[str, Any] = {"color": look.color, "marker": look.marker, "markevery": max(1, x.size // 12)}
+        style: dict[str, Any] = {
+            "color": look.color,
+            "marker": look.marker,
+            "markevery": max(1, x.size // 12),
+        }
         axes.plot(x, bounds, label=f"{look.label}: above", linestyle="-", **style)
         if key in lower:
             axes.plot(x, lower[key], label=f"{look.label}: attained", linestyle=":", **style)
