@@ -56,7 +56,7 @@ def roads_figure(
     >>> picture.axes[0].get_xlabel()
     'first weight'
     """
-    figure = new_figure(size=(6.4, 3.6))
+    figure = new_figure(size=(6.4, 4.1))
     axes = figure.axes[0]
     reach = 4 * float(np.abs(np.asarray(window)).max())
     for n, (x, y) in enumerate(lines):
@@ -76,7 +76,9 @@ def roads_figure(
         axes.plot(*place, color="#000000", linestyle="none", label=name, zorder=4, **shape)
     axes.set(xlim=window[0], ylim=window[1], xlabel="first weight", ylabel="second weight")
     axes.set_aspect("equal")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 5, 10]))
+    figure.legend(loc="outside right center")
     return figure
 
 
