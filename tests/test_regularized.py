@@ -145,6 +145,16 @@ def test_answers_of_a_round():
     found = next(rounds(problem, Regularized(50.0), Average(), np.zeros(8), weights=[1, 2, 3]))
     assert found.w == pytest.approx(np.array([1, 2, 3]) / 6 @ found.W, rel=1e-13)
     assert found.answers.residuals.shape == (3,)
+    for residual, node in zip(found.answers.residuals, problem.nodes, strict=True):
+        t, moved = (
+            50.0 - math.log(node.N),
+            minimise(node.X, np.zeros(8), 50.0 - math.log(node.N), "exponential"),
+        )
+        assert moved.residual < 1e-14
+        shift = np.abs(node.X @ moved.move - t + np.log(moved.multipliers))
+        scale = 1 + t + np.linalg.norm(node.X, axis=1) * np.linalg.norm(moved.move)
+        assert moved.residual == pytest.approx((shift / scale).max(), abs=1e-15)
+        assert residual < 1e-14
     assert (found.bytes_up, found.bytes_down) == (3 * 64, 3 * 64)
     assert np.isinf(found.local_steps).all()
     for w, node, a in zip(found.W, problem.nodes, found.answers.multipliers, strict=True):
@@ -203,3 +213,22 @@ def test_few_steps_are_enough():
         for level in (0.1, 5.0, 1e3, 1e6):
             found = minimise(Z, np.zeros(Z.shape[1]), level, "exponential")
             assert found.steps <= 40
+
+
+@LOSSES
+@pytest.mark.parametrize("seed", range(6))
+def test_far_centres_and_unequal_rows_are_solved_at_moderate_lambda(seed, loss):
+    rng = np.random.default_rng(seed)
+    Z = rng.standard_normal((12, 12)) * np.geomspace(1e-2, 1e2, 12)[rng.permutation(12), None]
+    for level in (0.5, 2.0, 10.0):
+        for centre in (level * rng.standard_normal(12), -1e3 * rng.standard_normal(12)):
+            found = minimise(Z, centre, level, loss)
+            assert found.residual < 1e-13
+            assert found.steps <= 60
+
+
+def test_the_residual_of_an_unfinished_answer_is_told(monkeypatch):
+    monkeypatch.setattr("lgd_lib.local_minimum.STEPS", 3)
+    monkeypatch.setattr("lgd_lib.regularized.ACCEPTED", 1.0)
+    _, residual = answer(instances()["near duplicates"], np.zeros(9), 3.0, "exponential")
+    assert 1e-13 < residual < 1.0
