@@ -32,8 +32,8 @@ class LocalMinimiser:
     multipliers : ndarray, shape (N,)
         a_j = -loss'(m_j) / (N lambda), m the margins at the minimiser.
     residual : float
-        max_j |F_j| / (1 + |t| + ||z_j|| ||w||): the point is the exact minimiser after its margins m_j are
-        shifted by F_j.
+        max_j abs(F_j) / (1 + abs(t) + ||z_j|| ||w||): the point is the exact minimiser after its margins
+        m_j are shifted by F_j.
     steps : int
         Newton steps made.
 

@@ -109,7 +109,7 @@ def product_error(A: Array, x: Pair) -> Array:
     Notes
     -----
     Each of the log2(d) levels of the sum, and the few steps besides, loses at most eps of numbers that are
-    themselves eps of |A| |x|. Source: standard. Cost: one pass over A.
+    themselves eps times the product of the absolute values. Source: standard. Cost: one pass over A.
 
     Examples
     --------
