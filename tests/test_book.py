@@ -225,10 +225,10 @@ def mathematics(page):
         f"unrendered mathematics: {hit}"
         for hit in re.findall(r".{0,30}(?:\\\(|\\\[|\$\$|\\begin\{).{0,30}", text)
     ]
-    errors = page.locator("mjx-merror, [data-mjx-error]").count()
+    errors = page.locator("mjx-merror, [data-mjx-error], mjx-container [style*='red']").count()
     sources, rendered = page.locator(".math").count(), page.locator(".math mjx-container").count()
     if errors:
-        found.append(f"{errors} formulas with a TeX error")
+        found.append(f"{errors} formulas with a TeX error or an unknown command")
     if sources > rendered:
         found.append(f"{sources} formulas, {rendered} of them set")
     return found
