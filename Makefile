@@ -33,7 +33,7 @@ ifneq ($(filter-out 0 1,$(BROWSER)),)
 $(error BROWSER was '$(BROWSER)'; it must be 0 or 1)
 endif
 
-.PHONY: help book chapter lab serve test lint lock clean distclean
+.PHONY: help book chapter lab serve test bench lint lock clean distclean
 
 help:
 	@echo 'make book                     run every notebook and build the site'
@@ -43,6 +43,7 @@ help:
 	@echo 'make lab                      open the notebooks in JupyterLab'
 	@echo 'make serve                    show the site on 127.0.0.1:$(PORT)'
 	@echo 'make test                     build the book and run every test (BROWSER=0: without a browser)'
+	@echo 'make bench                    measure the speed beside other ways (minutes, on a quiet machine)'
 	@echo 'make lint                     style, types, stripped notebooks'
 	@echo 'make clean                    remove what was built (make distclean: the environment too)'
 
@@ -71,6 +72,10 @@ ifeq ($(BROWSER),0)
 else
 	@$(RUN) pytest -q -n $(JOBS)
 endif
+
+bench: $(READY)
+	@$(RUN) benchmarks.regression
+	@$(RUN) benchmarks.classification
 
 lint: $(READY)
 	@$(RUN) ruff check .

@@ -12,6 +12,13 @@ from pathlib import Path
 import numpy as np
 
 RESULTS = Path(__file__).with_name("results.json")
+INTRODUCTION = """# Speed
+
+`make bench` measures this again: the library beside the scripts that a paper would ship, in one run, one thread
+for everybody. Times depend on the machine and on what else it does; the ratios are what counts. The last column
+is what was asked of the ratio. Long loops are extrapolated from a few of their rounds, which all cost the same.
+This file is written by the benchmarks from `results.json`.
+"""
 
 
 def seconds(work, repeats):
@@ -58,6 +65,20 @@ def keep(name, rows, peers=()):
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     results[name] = {"provenance": provenance(peers), "rows": rows}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_report()
+
+
+def write_report():
+    """Write README.md beside results.json: the tables of all benchmarks, and where they were measured."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    parts = [INTRODUCTION]
+    for name, kept in results.items():
+        p = kept["provenance"]
+        versions = ", ".join(f"{package} {number}" for package, number in p["versions"].items())
+        where = f"{p['machine']}, one thread; Python {p['python']}, {versions}; "
+        where += f"commit {p['commit']}, {p['date']}."
+        parts.append(f"## {name.capitalize()}\n\n{where}\n\n{table(kept['rows'])}\n")
+    RESULTS.with_name("README.md").write_text("\n".join(parts), encoding="utf-8")
 
 
 def table(rows):

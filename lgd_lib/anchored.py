@@ -151,7 +151,8 @@ class Bundle:
     -----
     Source: ours; outer approximation as in Haugazeau 1968 and Combettes 2000, with all cuts kept. Needs the
     exact projections of `ExactMargin`. With w^0 = 0 the state holds "upper" = 1 / ||w||, which the margin
-    cannot exceed, and, if the nodes send their worst margin, "lower", which the point just sent attains.
+    cannot exceed, and, if the nodes send their worst margin, "lower", which a point sent so far attains: it
+    is a bound while all nodes take part, since an absent node does not say its margin.
     Weights play no part. Server memory: for each half-space one vector, and its products with the others.
     Cost: as `Average`, and one quadratic program, s^3 / 3 operations a change of its support of size s.
 
