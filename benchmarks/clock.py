@@ -14,10 +14,10 @@ import numpy as np
 RESULTS = Path(__file__).with_name("results.json")
 INTRODUCTION = """# Speed
 
-`make bench` measures this again: the library beside the scripts that a paper would ship, in one run, one thread
-for everybody. Times depend on the machine and on what else it does; the ratios are what counts. The last column
-is what was asked of the ratio. Long loops are extrapolated from a few of their rounds, which all cost the same.
-This file is written by the benchmarks from `results.json`.
+`make bench` measures this again: the library beside the scripts that a paper would ship, in one run, one
+thread for everybody. Times depend on the machine and on what else it does; the ratios are what counts. The
+last column is what was asked of the ratio. Long loops are extrapolated from a few of their rounds, which all
+cost the same. This file is written by the benchmarks from `results.json`.
 """
 
 
