@@ -66,11 +66,11 @@ def coordinates(blocks: Sequence[Array]) -> Coordinates:
 
     Notes
     -----
-    Q is never formed. Source: standard. Where d >= N: a Cholesky factor C of X X^T, N^2 d operations. Its
-    error grows with cond(X)^2, so above `GRAM_CONDITION` a second pass factors C^-1 X in the same way
-    (Yamamoto et al. 2015), 3 N^2 d in all. Above `TWICE_CONDITION`, or where d < N: Householder reflections
-    of X^T, piece by piece (Demmel et al. 2012), 2.4 N^2 d operations but slower ones, with memory for one
-    more copy of the data.
+    Q is never formed. Source: standard. Where d >= N: a Cholesky factor C of X X^T. Its error grows with
+    cond(X)^2, so above `GRAM_CONDITION` a second pass factors C^-1 X in the same way (Yamamoto et al. 2015).
+    Above `TWICE_CONDITION`, or where d < N: Householder reflections of X^T, piece by piece (Demmel et al.
+    2012). Cost: N^2 d operations for one pass, 3 N^2 d for two, 2.4 N^2 d slower ones and memory for one more
+    copy of the data for the reflections.
 
     Examples
     --------
