@@ -51,6 +51,8 @@ class Anchored:
 
     Raises
     ------
+    TypeError
+        If weight is no function.
     ValueError
         From `step`, when a weight is outside [0, 1].
 
@@ -70,6 +72,10 @@ class Anchored:
     """
 
     weight: Callable[[int], float] = anchor_weight
+
+    def __post_init__(self) -> None:
+        if not callable(self.weight):
+            raise TypeError(f"weight was {self.weight!r}; it must be a function of the round k")
 
     def init(self, w0: Array) -> Memory:
         """The anchor w^0."""

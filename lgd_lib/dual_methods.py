@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.margin_solvers import MovedAnswers, Shapes, margin_factors, project
+from lgd_lib.margin_solvers import MovedAnswers, PreparedShapes, margin_factors, project
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
-from lgd_lib.validation import Array, as_point, as_weights
+from lgd_lib.validation import Array, as_weights
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,8 @@ class AcceleratedDualMargin:
 
 
 @dataclass(frozen=True, eq=False)
-class _PreparedAccelerated:
+class _PreparedAccelerated(PreparedShapes):
     """`AcceleratedDualMargin` for one problem."""
-
-    shapes: tuple[Shapes, ...]
-    local_steps: Array
-    vector_bytes: int
-    scalar_bytes: int = 8
-
-    def start(self, w0: Any) -> Array:
-        """Return w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.shapes[0].Vt.shape[1]).copy()
 
     def memory(self) -> Memory:
         """s_i = s_i' = 0, in the coordinates of the node's rows, shape (M, max r) each."""
@@ -205,18 +195,10 @@ class ConsensusMargin:
 
 
 @dataclass(frozen=True, eq=False)
-class _PreparedConsensus:
+class _PreparedConsensus(PreparedShapes):
     """`ConsensusMargin` for one problem."""
 
-    shapes: tuple[Shapes, ...]
-    local_steps: Array
-    vector_bytes: int
     relaxation: float
-    scalar_bytes: int = 8
-
-    def start(self, w0: Any) -> Array:
-        """Return w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.shapes[0].Vt.shape[1]).copy()
 
     def memory(self) -> Memory:
         """t_i, and whether the node has one yet: before its first round it is w^0."""

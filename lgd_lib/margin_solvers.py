@@ -190,18 +190,42 @@ def project(shapes: Shapes, centre: Array, i: int) -> LeastDistance:
 
 
 @dataclass(frozen=True, eq=False)
-class _PreparedMargin:
-    """`ExactMargin` for one problem."""
+class PreparedShapes:
+    """What every prepared margin solver holds; a solver adds its memory and its call.
+
+    Parameters
+    ----------
+    shapes : sequence of Shapes
+        One for each node.
+    local_steps : ndarray, shape (M,)
+    vector_bytes : int
+
+    Examples
+    --------
+    >>> shapes = (Shapes(np.array([[2.0]]), np.array([[1.0, 0.0]])),)
+    >>> PreparedShapes(shapes, np.array([math.inf]), 16).start([3.0, 4.0])
+    array([3., 4.])
+    """
 
     shapes: Sequence[Shapes]
     local_steps: Array
     vector_bytes: int
-    worst_margin: bool
-    scalar_bytes: int = 8
+
+    @property
+    def scalar_bytes(self) -> int:
+        """Bytes of one number that travels."""
+        return 8
 
     def start(self, w0: Any) -> Array:
         """Return w0 as a finite vector of length d, or raise."""
         return as_point("w0", w0, self.shapes[0].Vt.shape[1]).copy()
+
+
+@dataclass(frozen=True, eq=False)
+class _PreparedMargin(PreparedShapes):
+    """`ExactMargin` for one problem."""
+
+    worst_margin: bool
 
     def memory(self) -> Memory:
         """Nothing: the nodes keep no memory."""
@@ -224,17 +248,8 @@ class _PreparedMargin:
 
 
 @dataclass(frozen=True, eq=False)
-class _PreparedDual:
+class _PreparedDual(PreparedShapes):
     """`DualMargin` for one problem."""
-
-    shapes: Sequence[Shapes]
-    local_steps: Array
-    vector_bytes: int
-    scalar_bytes: int = 8
-
-    def start(self, w0: Any) -> Array:
-        """Return w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.shapes[0].Vt.shape[1]).copy()
 
     def memory(self) -> Memory:
         """s_i = 0, in the coordinates of the node's rows, shape (M, max r)."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.local_minimum import ACCEPTED, LOSSES, minimise
-from lgd_lib.margin_solvers import MovedAnswers, Shapes, margin_factors
+from lgd_lib.margin_solvers import MovedAnswers, PreparedShapes, margin_factors
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
-from lgd_lib.validation import Array, as_point
+from lgd_lib.validation import Array
 
 
 @dataclass(frozen=True)
@@ -102,19 +100,11 @@ class RegularizedAnswers(MovedAnswers):
 
 
 @dataclass(frozen=True, eq=False)
-class _PreparedRegularized:
+class _PreparedRegularized(PreparedShapes):
     """`Regularized` for one problem."""
 
-    shapes: Sequence[Shapes]
-    local_steps: Array
-    vector_bytes: int
     levels: Array
     loss: str
-    scalar_bytes: int = 8
-
-    def start(self, w0: Any) -> Array:
-        """Return w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.shapes[0].Vt.shape[1]).copy()
 
     def memory(self) -> Memory:
         """Nothing: the nodes keep no memory."""

@@ -236,3 +236,8 @@ def test_a_separating_start_ends_every_method_at_once():
     for aggregation in (Average(), Anchored(), Haugazeau(), Bundle(), Bundle(slack=2)):
         W = iterates(rounds(problem, ExactMargin(True), aggregation, inside), 3)
         assert close(W, np.tile(inside, (3, 1)), 1e-14)
+
+
+def test_a_weight_that_is_no_function_is_refused_at_once():
+    with pytest.raises(TypeError, match=r"^weight was 0\.5; it must be a function of the round k$"):
+        Anchored(0.5)
