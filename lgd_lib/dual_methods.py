@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.margin_solvers import MovedAnswers, PreparedShapes, margin_factors, project
+from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, margin_factors, project
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
 from lgd_lib.validation import Array, as_weights

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.local_minimum import ACCEPTED, LOSSES, minimise
-from lgd_lib.margin_solvers import MovedAnswers, PreparedShapes, margin_factors
+from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, margin_factors
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
 from lgd_lib.validation import Array
@@ -91,6 +91,7 @@ class RegularizedAnswers(MovedAnswers):
 
     Examples
     --------
+    >>> from lgd_lib.margins.nodes import Shapes
     >>> answers = RegularizedAnswers(np.zeros(1), [Shapes(np.ones((1, 1)), np.eye(1))], [np.ones(1)], [])
     >>> answers.points
     array([[1.]])

@@ -26,11 +26,11 @@ from lgd_lib import (
     Problem,
     State,
     Subset,
-    margin_solvers,
     record,
     rounds,
     saved_state,
 )
+from lgd_lib.margins import nodes
 
 PAIRS = {
     "ppm": (ExactMargin(), Average()),
@@ -217,7 +217,7 @@ def test_rows_of_very_different_lengths_all_count():
 def test_large_nodes_do_without_a_gram_matrix(monkeypatch):
     problem, w0 = make("plain", 0)
     expected = iterates(rounds(problem, ExactMargin(), Anchored(), w0), 6)
-    monkeypatch.setattr(margin_solvers, "GRAM_ROWS", 2)
+    monkeypatch.setattr(nodes, "GRAM_ROWS", 2)
     shapes = ExactMargin().prepare(problem).shapes
     assert all(s.unit.gram is None for s in shapes)
     assert close(iterates(rounds(problem, ExactMargin(), Anchored(), w0), 6), expected, 1e-12)
