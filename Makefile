@@ -87,7 +87,8 @@ lint: $(READY)
 # Needs uv; the versions are those that resolve together for every Python from 3.11 on.
 lock:
 	uv pip compile -q --universal --python-version 3.11 --all-extras --no-emit-package lgd-lib \
-	  --no-annotate --custom-compile-command 'make lock' pyproject.toml -o constraints.txt
+	  --no-annotate --no-header pyproject.toml -o constraints.txt
+	sed -i '1i # Versions that were tried together; made from pyproject.toml by `make lock`.' constraints.txt
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
@@ -112,7 +113,7 @@ $(READY): pyproject.toml constraints.txt
 	  python=$$($(FIND_PYTHON)); \
 	  echo "Making .venv with $$("$$python" -V)"; rm -f $@; "$$python" -m venv --clear .venv; fi
 	@echo 'Installing the versions of constraints.txt into .venv (two minutes or so the first time)'
-	@$(RUN) pip install -qq --disable-pip-version-check -c constraints.txt -e '.[book,neural,dev]'
+	@$(RUN) pip install -qq --disable-pip-version-check -c constraints.txt -e '.[book,fast,neural,dev]'
 	@printf '%s' "$(CURDIR)" > $@
 
 # Prints the first Python 3.11, 3.12 or 3.13 that can make an environment, else says what it found.
