@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lgd_lib.margin_steps import margin_steps
 from lgd_lib.problems import Problem
 from lgd_lib.projections import Factors, factor, step_filter
-from lgd_lib.protocol import Answers, Memory, Message, Streams
-from lgd_lib.validation import Array, as_list, as_point, is_count, per_node
-
-LOSSES = ("squared",)
+from lgd_lib.protocol import Prepared
+from lgd_lib.spectral_filter import SpectralFilter
+from lgd_lib.validation import Array, as_list, is_count, per_node
 
 
 @dataclass(frozen=True)
@@ -27,23 +26,27 @@ class GradientSteps:
     Parameters
     ----------
     eta : float or sequence of M floats
-        Step size, 0 < eta < 2 N_i / sigma_max(X_i)^2 for every node i.
+        Step size. For the squared loss 0 < eta < 2 N_i / sigma_max(X_i)^2 for every node i; for the logistic
+        loss any eta > 0; for the exponential loss one that does not make it overflow, for which
+        eta < 2 / (max ||x_j||^2 f_i(w)) is enough.
     L : int, math.inf, or a sequence of M of them
-        Local steps; math.inf gives the limit, the projection on the node's solutions.
-    loss : {"squared"}
+        Local steps; for the squared loss math.inf gives the limit, the projection on the node's solutions.
+    loss : {"squared", "exponential", "logistic"}
 
     Raises
     ------
     ValueError
         If L is not a whole number of at least 1 or infinity, eta is not positive, or the loss is unknown;
-        from `prepare`, if eta is too large for a node: the message names the largest admissible step.
+        from `prepare`, if eta is too large for a node: the message names the largest admissible step; if the
+        exponential or logistic loss is asked for infinitely many steps, or of a problem without labels. From
+        a round, if the exponential loss of a node overflows.
 
     Notes
     -----
-    Source: the paper's local step (version 1); `loss="squared"` is its regression part.
-    Cost: `prepare` takes one singular value decomposition a node; then a round costs two products with an
-    (N, d) matrix whatever L is, because the L steps are applied as 1 - (1 - eta s^2 / N_i)^L to each
-    singular direction. On `problem.row_space(w0)` the same costs O(N^2).
+    Source: the paper's local step (versions 1 and 2). Cost, squared loss: `prepare` takes one singular value
+    decomposition a node; then a round costs two products with an (N, d) matrix whatever L is, because the L
+    steps are applied as 1 - (1 - eta s^2 / N_i)^L to each singular direction. On `problem.row_space(w0)` the
+    same costs O(N^2). Other losses: `MarginSteps`; the answers carry their `coefficients`.
 
     Examples
     --------
@@ -61,26 +64,66 @@ class GradientSteps:
             raise ValueError(f"L was {self.L}; it must be a whole number of at least 1, or math.inf")
         if not all(type(eta) in (int, float) and 0 < eta < math.inf for eta in sizes):
             raise ValueError(f"eta was {self.eta}; a step size must be positive and finite")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss was {self.loss!r}; it must be one of {', '.join(map(repr, LOSSES))}")
+        if self.loss not in PREPARE:
+            raise ValueError(f"loss was {self.loss!r}; it must be one of {', '.join(map(repr, PREPARE))}")
 
-    def prepare(self, problem: Problem) -> SpectralFilter:
-        """Decompose every node's rows and check the step size against them."""
+    def prepare(self, problem: Problem) -> Prepared:
+        """Factor every node's rows and check the step size against them."""
         eta, L = per_node("eta", self.eta, problem.M), per_node("L", self.L, problem.M)
-        factors = [factor(node) for node in problem.nodes]
-        limits = np.array([step_limit(f, node.N) for f, node in zip(factors, problem.nodes, strict=True)])
-        if (eta >= limits).any():
-            tiny = np.finfo(float).tiny
-            i = int(np.argmax(np.log(eta) - np.log(np.maximum(limits, tiny))))  # the ratio may overflow
-            raise ValueError(
-                f"eta was {eta[i]:.12g}; node {i} diverges unless eta < 2 N_i / sigma_max(X_i)^2 = "
-                f"{limits[i]:.12g} (the smallest such bound of all nodes is {limits.min():.12g})"
-            )
-        shares = [
-            step_filter(f.s, node.N, eta[i], L[i])
-            for i, (f, node) in enumerate(zip(factors, problem.nodes, strict=True))
-        ]
-        return _spectral_filter(problem, factors, shares, L)
+        return PREPARE[self.loss](problem, eta, L)
+
+
+def squared_steps(problem: Problem, eta: Array, L: Array) -> SpectralFilter:
+    """Return gradient steps on the squared loss, prepared for a problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    eta, L : ndarray, shape (M,)
+        Step size and local steps of each node.
+
+    Returns
+    -------
+    SpectralFilter
+
+    Raises
+    ------
+    ValueError
+        If eta is too large for a node.
+
+    Notes
+    -----
+    Source: standard. Cost: one singular value decomposition a node.
+
+    Examples
+    --------
+    >>> from lgd_lib.problems import Node
+    >>> problem = Problem([Node([[1.0, 0.0]], [4.0])], "regression")
+    >>> squared_steps(problem, np.array([0.5]), np.array([1.0])).answer(0, np.zeros(2))
+    array([2., 0.])
+    """
+    factors = [factor(node) for node in problem.nodes]
+    limits = np.array([step_limit(f, node.N) for f, node in zip(factors, problem.nodes, strict=True)])
+    if (eta >= limits).any():
+        tiny = np.finfo(float).tiny
+        i = int(np.argmax(np.log(eta) - np.log(np.maximum(limits, tiny))))  # the ratio may overflow
+        raise ValueError(
+            f"eta was {eta[i]:.12g}; node {i} diverges unless eta < 2 N_i / sigma_max(X_i)^2 = "
+            f"{limits[i]:.12g} (the smallest such bound of all nodes is {limits.min():.12g})"
+        )
+    shares = [
+        step_filter(f.s, node.N, eta[i], L[i])
+        for i, (f, node) in enumerate(zip(factors, problem.nodes, strict=True))
+    ]
+    return _spectral_filter(problem, factors, shares, L)
+
+
+PREPARE: dict[str, Callable[[Problem, Array, Array], Prepared]] = {
+    "squared": squared_steps,
+    "exponential": partial(margin_steps, loss="exponential"),
+    "logistic": partial(margin_steps, loss="logistic"),
+}
+"""How `GradientSteps` prepares each loss: from the problem, eta and L of each node."""
 
 
 @dataclass(frozen=True)
@@ -149,122 +192,3 @@ def _spectral_filter(
         local_steps=L,
         vector_bytes=8 * problem.d_sent,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class SpectralFilter:
-    """A prepared solver that moves w along each singular direction v_j of each node.
-
-    w_i = w - sum_j v_j (phi_j v_j^T w - t_j), over the directions of node i; t_j is phi_j times the
-    coordinate of the node's least-norm solution.
-
-    Parameters
-    ----------
-    Vt : ndarray, shape (R, d)
-        The directions of all nodes, one below the other.
-    phi : ndarray, shape (R,)
-        Share of the way that is gone along each.
-    target : ndarray, shape (R,)
-        t_j.
-    ends : ndarray, shape (M + 1,)
-        The directions of node i are the rows ends[i] to ends[i + 1].
-    local_steps : ndarray, shape (M,)
-    vector_bytes, scalar_bytes : int
-
-    Notes
-    -----
-    Source: standard. Cost of a round: two products with Vt; where d <= R, as in the row space, one product
-    with the averaged map, a (d, d) matrix that is formed once for given weights at R d^2 operations.
-
-    Examples
-    --------
-    >>> from lgd_lib.problems import Node
-    >>> solve = ExactProjection().prepare(Problem([Node([[0.0, 2.0]], [6.0])], "regression"))
-    >>> solve.answer(0, np.array([1.0, 1.0]))
-    array([1., 3.])
-    """
-
-    Vt: Array
-    phi: Array
-    target: Array
-    ends: NDArray[np.int64]
-    local_steps: Array
-    vector_bytes: int
-    scalar_bytes: int = 8
-    _maps: dict[bytes, tuple[Array, Array]] = field(default_factory=dict, repr=False)
-
-    def start(self, w0: Any) -> Array:
-        """Return a copy of w0 as a finite vector of length d, or raise."""
-        return as_point("w0", w0, self.Vt.shape[1]).copy()
-
-    def memory(self) -> Memory:
-        """Nothing: the nodes keep no memory."""
-        return {}
-
-    def __call__(
-        self, k: int, message: Message, memory: Memory, active: NDArray[np.int64], streams: Streams
-    ) -> tuple[Answers, Memory]:
-        """Return the answers, formed only when they are asked for."""
-        return FilteredAnswers(self, message.point, active), memory
-
-    def answer(self, i: int, w: Array) -> Array:
-        """The local model of node i at w, shape (d,)."""
-        own = slice(self.ends[i], self.ends[i + 1])
-        return w - (self.phi[own] * (self.Vt[own] @ w) - self.target[own]) @ self.Vt[own]
-
-    def mean(self, w: Array, p: Array) -> Array:
-        """sum_i p_i w_i over all nodes at once, shape (d,)."""
-        R, d = self.Vt.shape
-        if d > R:
-            moves = self.phi * (self.Vt @ w) - self.target
-            return float(p.sum()) * w - (np.repeat(p, np.diff(self.ends)) * moves) @ self.Vt
-        A, b = self._averaged_map(p)
-        return b + A @ w
-
-    def _averaged_map(self, p: Array) -> tuple[Array, Array]:
-        """A = sum_i p_i (I - V_i phi_i V_i^T) and b, kept for the weights last used."""
-        key = p.tobytes()
-        if key not in self._maps:
-            shares = np.repeat(p, np.diff(self.ends))
-            A = float(p.sum()) * np.eye(self.Vt.shape[1]) - (self.Vt.T * (shares * self.phi)) @ self.Vt
-            self._maps.clear()
-            self._maps[key] = A, (shares * self.target) @ self.Vt
-        return self._maps[key]
-
-
-@dataclass(frozen=True, eq=False)
-class FilteredAnswers:
-    """The answers of a `SpectralFilter` at w, formed only when asked for.
-
-    Parameters
-    ----------
-    solver : SpectralFilter
-    w : ndarray, shape (d,)
-        The point that was sent.
-    active : ndarray of int, shape (m,)
-    scalars : mapping
-        Empty.
-
-    Examples
-    --------
-    >>> from lgd_lib.problems import Node
-    >>> solve = ExactProjection().prepare(Problem([Node([[0.0, 2.0]], [6.0])], "regression"))
-    >>> FilteredAnswers(solve, np.array([1.0, 1.0]), np.array([0])).points
-    array([[1., 3.]])
-    """
-
-    solver: SpectralFilter
-    w: Array
-    active: NDArray[np.int64]
-    scalars: Mapping[str, Array] = field(default_factory=dict)
-
-    def combine(self, p: Array) -> Array:
-        """sum_i p_i w_i."""
-        if self.active.size == self.solver.local_steps.size:
-            return self.solver.mean(self.w, p)
-        return p @ self.points
-
-    @property
-    def points(self) -> Array:
-        """The answers, one row each, shape (m, d)."""
-        return np.array([self.solver.answer(int(i), self.w) for i in self.active])

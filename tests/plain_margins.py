@@ -1,5 +1,6 @@
 """Plain twins of classification: each is its formula read aloud. Nothing here imports `lgd_lib`."""
 
+import math
 from fractions import Fraction
 from itertools import combinations
 
@@ -115,3 +116,18 @@ def exact_nearest(Z, w0):
                     v + sum(m * rows[i][c] for m, i in zip(a, S, strict=True)) for c, v in enumerate(start)
                 ]
     return None
+
+
+def slope(loss, m):
+    """-loss'(m) of one margin."""
+    if loss == "exponential":
+        return math.exp(-m)
+    return 1 / (1 + math.exp(m)) if m < 700 else math.exp(-m)
+
+
+def gradient_steps(Z, w, eta, L, loss):
+    """L steps of gradient descent on the mean of loss(z_j^T w), sample by sample."""
+    v = np.array(w, dtype=float)
+    for _ in range(L):
+        v = v + eta * sum(slope(loss, z @ v) * z for z in Z) / len(Z)
+    return v

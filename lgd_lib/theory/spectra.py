@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgd_lib.local_solvers import GradientSteps, step_limit
+from lgd_lib.local_solvers import GradientSteps, squared_steps, step_limit
 from lgd_lib.problems import Problem
 from lgd_lib.projections import factor
 from lgd_lib.row_space import numerical_rank
-from lgd_lib.validation import Array, as_weights, is_count
+from lgd_lib.validation import Array, as_weights, is_count, per_node
 
 
 def largest_step(problem: Problem) -> float:
@@ -166,7 +166,9 @@ def weighted_directions(
     p = as_weights(weights, problem.M)
     if eta is None:
         eta = min(largest_step(problem), np.finfo(float).max) / 2  # the largest is infinite for rows of zeros
-    solve = GradientSteps(eta, L).prepare(problem)
+    given = GradientSteps(eta, L)
+    sizes, steps = per_node("eta", given.eta, problem.M), per_node("L", given.L, problem.M)
+    solve = squared_steps(problem, sizes, steps)
     rank = numerical_rank(_singular_values(solve.Vt), solve.Vt.shape)
     shares = np.repeat(p, np.diff(solve.ends))
     return np.sqrt(shares * solve.phi)[:, None] * solve.Vt, np.sqrt(shares / solve.phi) * solve.target, rank
