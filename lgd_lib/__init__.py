@@ -7,6 +7,7 @@ aggregation what the server does with the answers; `rounds` ties them.
 from lgd_lib import certificates, claims, datasets, partition, references, synthetic, theory
 from lgd_lib.aggregation import Average, HeavyBall, OuterNesterov, ServerStep
 from lgd_lib.anchored import Anchored, Bundle, Haugazeau
+from lgd_lib.anderson import AndersonConsensus, AndersonConsensusMargin
 from lgd_lib.certificates import Certificate
 from lgd_lib.conjugate_gradient import ConjugateGradient
 from lgd_lib.dual_methods import (
@@ -31,6 +32,8 @@ __all__ = [
     "AcceleratedDual",
     "AcceleratedDualMargin",
     "Anchored",
+    "AndersonConsensus",
+    "AndersonConsensusMargin",
     "Average",
     "Bernoulli",
     "Bundle",

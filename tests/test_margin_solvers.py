@@ -12,6 +12,8 @@ from lgd_lib import (
     AcceleratedDual,
     AcceleratedDualMargin,
     Anchored,
+    AndersonConsensus,
+    AndersonConsensusMargin,
     Average,
     Bundle,
     Consensus,
@@ -43,6 +45,7 @@ PAIRS = {
     "dual average": (DualMargin(), DualAverage((1, 2, 3))),
     "accelerated": (AcceleratedDualMargin(), AcceleratedDual()),
     "consensus": (ConsensusMargin(1.8), Consensus(0.5)),
+    "anderson": (AndersonConsensusMargin(3), AndersonConsensus()),
 }
 every_pair = pytest.mark.parametrize("pair", PAIRS)
 

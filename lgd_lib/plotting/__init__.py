@@ -72,6 +72,7 @@ METHODS = {
     "dual": Look("dual", "#228833", "D", (0, (3, 1, 1, 1))),
     "accelerated": Look("accelerated dual", "#66CCEE", "v", (0, (5, 1, 1, 1))),
     "consensus": Look("consensus ADMM", "#CCBB44", "P", (0, (2, 1))),
+    "anderson": Look("ADMM with Anderson", "#AA4499", "X", (0, (5, 1, 1, 1, 1, 1))),
     "bundle": Look("bundle", "#AA3377", "*", "-"),
 }
 """One colour, marker and dash for each method."""
