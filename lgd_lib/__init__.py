@@ -10,6 +10,7 @@ from lgd_lib.anchored import Anchored, Bundle, Haugazeau
 from lgd_lib.anderson import AndersonConsensus, AndersonConsensusMargin
 from lgd_lib.certificates import Certificate
 from lgd_lib.conjugate_gradient import ConjugateGradient
+from lgd_lib.diagonal import DiagonalFlow, DiagonalSteps, GeometricMean
 from lgd_lib.dual_methods import (
     AcceleratedDual,
     AcceleratedDualMargin,
@@ -18,10 +19,13 @@ from lgd_lib.dual_methods import (
     DualAverage,
 )
 from lgd_lib.history import History
+from lgd_lib.local_flow import LocalFlow, SweptMargin
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
 from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.margins.separability import NotSeparableError, UndecidedError
+from lgd_lib.mirror import MirrorAverage, MirrorProjection
 from lgd_lib.participation import Bernoulli, Subset
+from lgd_lib.potentials import Euclidean, Hyperbolic
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
@@ -41,14 +45,22 @@ __all__ = [
     "ConjugateGradient",
     "Consensus",
     "ConsensusMargin",
+    "DiagonalFlow",
+    "DiagonalSteps",
     "DualAverage",
     "DualMargin",
+    "Euclidean",
     "ExactMargin",
     "ExactProjection",
+    "GeometricMean",
     "GradientSteps",
     "Haugazeau",
     "HeavyBall",
     "History",
+    "Hyperbolic",
+    "LocalFlow",
+    "MirrorAverage",
+    "MirrorProjection",
     "Node",
     "NotSeparableError",
     "OuterNesterov",
@@ -60,6 +72,7 @@ __all__ = [
     "ServerStep",
     "State",
     "Subset",
+    "SweptMargin",
     "UndecidedError",
     "certificates",
     "claims",
