@@ -24,6 +24,7 @@ from lgd_lib.local_solvers import ExactProjection, GradientSteps
 from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.margins.separability import NotSeparableError, UndecidedError
 from lgd_lib.mirror import MirrorAverage, MirrorProjection
+from lgd_lib.multiclass import multiclass_margins
 from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.potentials import Euclidean, Hyperbolic
 from lgd_lib.problems import Node, Problem
@@ -31,6 +32,7 @@ from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
 from lgd_lib.regularized import Regularized
 from lgd_lib.runner import Round, State, rounds
+from lgd_lib.sgd_steps import SGDSteps
 
 __all__ = [
     "AcceleratedDual",
@@ -69,6 +71,7 @@ __all__ = [
     "Regularized",
     "Round",
     "RunInterrupted",
+    "SGDSteps",
     "ServerStep",
     "State",
     "Subset",
@@ -77,6 +80,7 @@ __all__ = [
     "certificates",
     "claims",
     "datasets",
+    "multiclass_margins",
     "partition",
     "record",
     "references",

@@ -11,8 +11,9 @@ import numpy as np
 
 from lgd_lib.margin_steps import margin_steps
 from lgd_lib.problems import Problem
-from lgd_lib.projections import Factors, factor, step_filter
+from lgd_lib.projections import Factors, factor, one_target, step_filter
 from lgd_lib.protocol import Prepared
+from lgd_lib.softmax_steps import softmax_steps
 from lgd_lib.spectral_filter import SpectralFilter
 from lgd_lib.validation import Array, as_list, is_count, per_node
 
@@ -31,7 +32,8 @@ class GradientSteps:
         eta < 2 / (max ||x_j||^2 f_i(w)) is enough.
     L : int, math.inf, or a sequence of M of them
         Local steps; for the squared loss math.inf gives the limit, the projection on the node's solutions.
-    loss : {"squared", "exponential", "logistic"}
+    loss : {"squared", "exponential", "logistic", "softmax"}
+        "softmax" for a problem with the task "multiclass"; like the logistic loss it takes any eta > 0.
 
     Raises
     ------
@@ -46,7 +48,7 @@ class GradientSteps:
     Source: the paper's local step (versions 1 and 2). Cost, squared loss: `prepare` takes one singular value
     decomposition a node; then a round costs two products with an (N, d) matrix whatever L is, because the L
     steps are applied as 1 - (1 - eta s^2 / N_i)^L to each singular direction. On `problem.row_space(w0)` the
-    same costs O(N^2). Other losses: `MarginSteps`; the answers carry their `coefficients`.
+    same costs O(N^2). Other losses: `GramSteps`; the answers carry their `coefficients`.
 
     Examples
     --------
@@ -102,7 +104,7 @@ def squared_steps(problem: Problem, eta: Array, L: Array) -> SpectralFilter:
     >>> squared_steps(problem, np.array([0.5]), np.array([1.0])).answer(0, np.zeros(2))
     array([2., 0.])
     """
-    factors = [factor(node) for node in problem.nodes]
+    factors = [factor(node) for node in one_target(problem).nodes]
     limits = np.array([step_limit(f, node.N) for f, node in zip(factors, problem.nodes, strict=True)])
     if (eta >= limits).any():
         tiny = np.finfo(float).tiny
@@ -122,6 +124,7 @@ PREPARE: dict[str, Callable[[Problem, Array, Array], Prepared]] = {
     "squared": squared_steps,
     "exponential": partial(margin_steps, loss="exponential"),
     "logistic": partial(margin_steps, loss="logistic"),
+    "softmax": softmax_steps,
 }
 """How `GradientSteps` prepares each loss: from the problem, eta and L of each node."""
 
@@ -145,7 +148,7 @@ class ExactProjection:
 
     def prepare(self, problem: Problem) -> SpectralFilter:
         """Decompose every node's rows."""
-        factors = [factor(node) for node in problem.nodes]
+        factors = [factor(node) for node in one_target(problem).nodes]
         return _spectral_filter(
             problem, factors, [np.ones_like(f.s) for f in factors], np.full(problem.M, math.inf)
         )

@@ -11,6 +11,29 @@ from lgd_lib.validation import Array
 Slope = Callable[[Array, Array], object]
 
 
+def squared_slope(m: Array, out: Array) -> None:
+    """Write -loss'(m) = -m into `out`, m a residual x^T w - y.
+
+    Parameters
+    ----------
+    m : ndarray
+        Residuals.
+    out : ndarray, of the same shape
+
+    Notes
+    -----
+    Cost: one pass.
+
+    Examples
+    --------
+    >>> out = np.empty(2)
+    >>> squared_slope(np.array([0.5, -2.0]), out)
+    >>> out
+    array([-0.5,  2. ])
+    """
+    np.negative(m, out=out)
+
+
 def exponential_slope(m: Array, out: Array) -> None:
     """Write -loss'(m) = exp(-m) into `out`.
 
@@ -63,8 +86,12 @@ def logistic_slope(m: Array, out: Array) -> None:
     np.reciprocal(out, out=out)
 
 
-SLOPES: dict[str, Slope] = {"exponential": exponential_slope, "logistic": logistic_slope}
-"""-loss'(m) of each margin loss, written in place."""
+SLOPES: dict[str, Slope] = {
+    "squared": squared_slope,
+    "exponential": exponential_slope,
+    "logistic": logistic_slope,
+}
+"""-loss'(m) of each loss, written in place."""
 
 
 def descend(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Array, Array]:

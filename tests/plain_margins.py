@@ -131,3 +131,24 @@ def gradient_steps(Z, w, eta, L, loss):
     for _ in range(L):
         v = v + eta * sum(slope(loss, z @ v) * z for z in Z) / len(Z)
     return v
+
+
+def stochastic_steps(rows, targets, w, eta, batches, loss):
+    """One step of gradient descent a batch, sample by sample; targets only for the squared loss."""
+    v = np.array(w, dtype=float)
+    for batch in batches:
+        step = np.zeros(v.size)
+        for j in batch:
+            m = rows[j] @ v
+            step += (targets[j] - m if loss == "squared" else slope(loss, m)) * rows[j]
+        v = v + eta * step / len(batch)
+    return v
+
+
+def epochs(rng, n, b, L):
+    """The batches of L steps: fresh permutations, cut into pieces of b, the last of each as it falls."""
+    steps = []
+    while len(steps) < L:
+        order = rng.permutation(n) if b < n else np.arange(n)
+        steps += [order[s : s + b] for s in range(0, n, b)]
+    return steps[:L]
