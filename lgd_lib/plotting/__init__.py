@@ -74,6 +74,8 @@ METHODS = {
     "consensus": Look("consensus ADMM", "#CCBB44", "P", (0, (2, 1))),
     "anderson": Look("ADMM with Anderson", "#AA4499", "X", (0, (5, 1, 1, 1, 1, 1))),
     "bundle": Look("bundle", "#AA3377", "*", "-"),
+    "geometric": Look("geometric mean of parameters", "#0077BB", "o", "-"),
+    "parameters": Look("average of parameters", "#CC3311", "s", (0, (6, 1))),
 }
 """One colour, marker and dash for each method."""
 
