@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
 from lgd_lib.margins.bounds import distance_to_answer, multipliers_of
 from lgd_lib.problems import Problem
-from lgd_lib.projections import factor
+from lgd_lib.projections import factor, one_target
 from lgd_lib.validation import Array, as_point, as_real
 
 TOLERANCE = 1e-8
@@ -108,7 +108,7 @@ def check_min_norm(
     >>> check_min_norm(problem, [1.0, 1.0]).ok, check_min_norm(problem, [2.0, 0.0]).ok
     (True, False)
     """
-    w = as_point("w", w, problem.d)
+    w = as_point("w", w, one_target(problem).d)
     start = np.zeros(problem.d) if w0 is None else as_point("w0", w0, problem.d)
     pooled = problem.pooled
     f = factor(pooled)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgd_lib.row_space import coordinates
-from lgd_lib.validation import Array, as_point, as_real, is_count
+from lgd_lib.validation import Array, as_point, as_real, check_labels, is_count
 
 Lift = Callable[[Array], Array]
-TASKS = ("regression", "classification")
+TASKS = ("regression", "classification", "multiclass")
 
 
 def _read_only(array: Array) -> Array:
@@ -31,7 +31,7 @@ class Node:
     X : array_like, shape (N, d)
         One sample a row. A contiguous float64 array is used in place, not copied: leave it unchanged.
     y : array_like, shape (N,)
-        Targets, or labels -1 and +1.
+        Targets, or labels: -1 and +1, or 0, 1, 2, ... for several classes.
 
     Raises
     ------
@@ -83,23 +83,27 @@ class Node:
 class Problem:
     """What each of the M nodes holds, and whether it is to be interpolated or separated.
 
+    With several classes the model is W, one row w_c for each class c; it travels, and every method sees it,
+    as the vector of its rows one after the other, of length C d.
+
     Parameters
     ----------
     nodes : sequence of Node
         At least one, all with the same d. They may hold different numbers of samples.
-    task : {"regression", "classification"}
-        With "classification" every label is -1 or +1.
+    task : {"regression", "classification", "multiclass"}
+        With "classification" every label is -1 or +1, with "multiclass" one of 0..C-1.
     d_sent : int, optional
-        How many numbers a vector has when it travels. It is d, except in a problem made by `row_space`,
-        where it stays the original d, so that bytes are counted for the vectors that would really be sent.
+        How many numbers a vector has when it travels. It is `size`, except in a problem made by `row_space`,
+        where it stays the original one, so that bytes are counted for the vectors that would really be sent.
 
     Raises
     ------
     TypeError
         If `nodes` is no sequence, or holds something that is not a `Node`.
     ValueError
-        If there is no node, nodes differ in d, the task is unknown, a label is not -1 or +1, or `d_sent` is
-        no whole number of at least 1.
+        If there is no node, nodes differ in d, the task is unknown, a label is not one of the task, all
+        samples of all nodes have one class ("multiclass"; a node may), or `d_sent` is no whole number of at
+        least 1.
 
     Notes
     -----
@@ -131,13 +135,15 @@ class Problem:
                 raise ValueError(
                     f"nodes[{i}] has d = {node.d} features; it must have {nodes[0].d} like nodes[0]"
                 )
-            if self.task == "classification" and not np.isin(node.y, (-1.0, 1.0)).all():
-                wrong = node.y[~np.isin(node.y, (-1.0, 1.0))][0]
-                raise ValueError(f"nodes[{i}].y has the label {wrong:g}; every label must be -1 or +1")
+            check_labels(f"nodes[{i}].y", node.y, self.task)
+        if self.task == "multiclass" and all((node.y == nodes[0].y[0]).all() for node in nodes):
+            raise ValueError(
+                f"every label is {nodes[0].y[0]:g}; with the task 'multiclass' there must be two classes"
+            )
         if self.d_sent != 0 and not is_count(self.d_sent):
             raise ValueError(f"d_sent was {self.d_sent!r}; it must be a whole number of at least 1")
         object.__setattr__(self, "nodes", nodes)
-        object.__setattr__(self, "d_sent", self.d_sent or nodes[0].d)
+        object.__setattr__(self, "d_sent", self.d_sent or self.size)
 
     def __repr__(self) -> str:
         return f"Problem({self.task}, M={self.M}, N={self.N}, d={self.d})"
@@ -152,7 +158,7 @@ class Problem:
         y : array_like, shape (N,)
         parts : sequence of index arrays
             One for each node, as the functions of `lgd_lib.partition` return them.
-        task : {"regression", "classification"}
+        task : {"regression", "classification", "multiclass"}
 
         Returns
         -------
@@ -202,6 +208,16 @@ class Problem:
         return self.nodes[0].d
 
     @property
+    def classes(self) -> int:
+        """Number C of classes, one more than the largest label of all nodes; 1 unless there are several."""
+        return 1 + int(max(node.y.max() for node in self.nodes)) if self.task == "multiclass" else 1
+
+    @property
+    def size(self) -> int:
+        """How many numbers the model has: C d with several classes, otherwise d."""
+        return self.classes * self.d
+
+    @property
     def N(self) -> int:
         """Number of samples of all nodes together."""
         return sum(node.N for node in self.nodes)
@@ -222,27 +238,28 @@ class Problem:
         """Return the same problem in orthonormal coordinates of the span of its rows.
 
         With Q (d x r, orthonormal columns) spanning the rows, a point w = w0 + Q (u - u0), u0 = Q^T w0, has
-        X w = (X Q) u. No method of this library leaves w0 + span of the rows, so it may run on the small
-        problem (d = r <= N) untouched; margins and distances are the same.
+        X w = (X Q) u; with several classes so for each row of W. No method of this library leaves w0 + span
+        of the rows, so it may run on the small problem (d = r <= N) untouched; margins and distances are the
+        same.
 
         Parameters
         ----------
-        w0 : array_like, shape (d,), optional
+        w0 : array_like, shape (size,), optional
             Where the run starts; zero by default.
 
         Returns
         -------
         small : Problem
             The nodes' samples X_i Q; its `d_sent` is still the original d.
-        u0 : ndarray, shape (r,)
+        u0 : ndarray, shape (small.size,)
             Q^T w0.
         lift : callable
-            u of shape (r,) to w0 + Q (u - u0) of shape (d,); also (m, r) to (m, d), row by row.
+            u of the shape of u0 to w0 + Q (u - u0) of that of w0; also m of them, row by row.
 
         Raises
         ------
         TypeError, ValueError
-            If w0 is not a finite vector of length d, or all rows are zero.
+            If w0 is not a finite vector of length `size`, or all rows are zero.
 
         Notes
         -----
@@ -258,11 +275,17 @@ class Problem:
         >>> small.d, lift(u0)
         (1, array([0., 0., 0.]))
         """
-        start = np.zeros(self.d) if w0 is None else as_point("w0", w0, self.d).copy()
+        start = np.zeros(self.size) if w0 is None else as_point("w0", w0, self.size).copy()
         if not any(node.X.any() for node in self.nodes):
             raise ValueError("problem has only rows of zeros; row_space needs a row that is not zero")
-        small, down, up = coordinates([node.X for node in self.nodes])
-        u0 = down(start)
-        rows = np.split(small, np.cumsum(self.sizes)[:-1])
-        nodes = tuple(Node(X, node.y) for X, node in zip(rows, self.nodes, strict=True))
-        return Problem(nodes, self.task, self.d_sent), u0, lambda u: start + up(np.asarray(u) - u0)
+        X, down, up = coordinates([node.X for node in self.nodes])
+        rows = np.split(X, np.cumsum(self.sizes)[:-1])
+        nodes = tuple(Node(part, node.y) for part, node in zip(rows, self.nodes, strict=True))
+        small = Problem(nodes, self.task, self.d_sent)
+        u0 = down(start.reshape(self.classes, self.d)).ravel()
+
+        def lift(u: Array) -> Array:
+            moves = up((np.asarray(u) - u0).reshape(-1, small.d))
+            return start + moves.reshape(*np.shape(u)[:-1], start.size)
+
+        return small, u0, lift

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lgd_lib.problems import Node
+from lgd_lib.problems import Node, Problem
 from lgd_lib.row_space import numerical_rank
 from lgd_lib.validation import Array
 
@@ -125,3 +125,35 @@ def onto_interpolators(node: Node, w: Array) -> Array:
     """
     f = factor(node)
     return w + (f.U.T @ (node.y - node.X @ w) / f.s) @ f.Vt
+
+
+def one_target(problem: Problem) -> Problem:
+    """Return the problem unless it has several classes, whose numbers are no targets to be fitted.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    Problem
+
+    Raises
+    ------
+    ValueError
+        If the task is "multiclass".
+
+    Notes
+    -----
+    Source: none needed. Cost: none.
+
+    Examples
+    --------
+    >>> one_target(Problem([Node([[1.0]], [2.0])], "regression"))
+    Problem(regression, M=1, N=1, d=1)
+    """
+    if problem.task == "multiclass":
+        raise ValueError(
+            "problem has the task 'multiclass'; the squared loss needs one target or label -1, +1"
+        )
+    return problem

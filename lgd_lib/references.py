@@ -15,7 +15,7 @@ from lgd_lib.margins.least_distance import least_distance
 from lgd_lib.margins.refinement import program, refined
 from lgd_lib.margins.separability import refuse
 from lgd_lib.problems import Node, Problem
-from lgd_lib.projections import factor
+from lgd_lib.projections import factor, one_target
 from lgd_lib.row_space import coordinates
 from lgd_lib.validation import Array, as_point
 
@@ -85,7 +85,7 @@ def min_norm(problem: Problem, w0: ArrayLike | None = None, method: str = "close
     if method not in METHODS:
         raise ValueError(f"method was {method!r}; it must be one of {', '.join(map(repr, METHODS))}")
     start = np.zeros(problem.d) if w0 is None else as_point("w0", w0, problem.d)
-    pooled = problem.pooled
+    pooled = one_target(problem).pooled
     f = factor(pooled)
     gap = pooled.y - pooled.X @ start
     along = f.U.T @ gap

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+MOST_CLASSES = 10_000
+"""A label of this size is taken for a mistake: the model would have as many rows."""
 
 
 def as_real(name: str, value: ArrayLike, ndim: int) -> Array:
@@ -233,3 +235,36 @@ def is_count(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         return False
     return bool(math.isfinite(value) and value >= 1 and float(value).is_integer())
+
+
+def check_labels(name: str, y: Array, task: str) -> None:
+    """Raise unless the labels are those of the task; any number is a target of regression.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called in error messages.
+    y : ndarray, shape (N,)
+    task : {"regression", "classification", "multiclass"}
+
+    Raises
+    ------
+    ValueError
+
+    Notes
+    -----
+    Cost: one pass over y.
+
+    Examples
+    --------
+    >>> check_labels("y", np.array([0.0, 2.0]), "multiclass")
+    """
+    if task == "classification":
+        right, must = np.isin(y, (-1.0, 1.0)), "-1 or +1"
+    elif task == "multiclass":
+        right = (y >= 0) & (y == np.floor(y)) & (y < MOST_CLASSES)
+        must = f"a whole number from 0 to {MOST_CLASSES - 1:,}"
+    else:
+        return
+    if not right.all():
+        raise ValueError(f"{name} has the label {y[~right][0]:g}; every label must be {must}")

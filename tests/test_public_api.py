@@ -30,6 +30,7 @@ MATHEMATICS = {
     "doubled",
     "least_distance",
     "losses",
+    "multiclass",
     "margin_bounds",
     "projections",
     "refinement",

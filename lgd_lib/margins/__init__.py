@@ -52,7 +52,10 @@ def require_classification(problem: Problem) -> None:
     >>> require_classification(Problem([Node([[1.0]], [1.0])], "classification"))
     """
     if problem.task != "classification":
-        raise ValueError(f"problem has the task {problem.task!r}; margins need the task 'classification'")
+        hint = ": use multiclass_margins(problem)" if problem.task == "multiclass" else ""
+        raise ValueError(
+            f"problem has the task {problem.task!r}; margins need the task 'classification'{hint}"
+        )
     for i, node in enumerate(problem.nodes):
         zero = ~node.X.any(axis=1)
         if zero.any():
