@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lgd_lib.gram_steps import GramSteps, Walkers, gram_steps
+from lgd_lib.batches import batches
+from lgd_lib.gram_steps import Walkers, gram_steps
 from lgd_lib.margin_descent import SLOPES
 from lgd_lib.margin_steps import labelled_rows
 from lgd_lib.problems import Problem
+from lgd_lib.projections import one_target
+from lgd_lib.protocol import Prepared
+from lgd_lib.softmax_descent import drawn_softmax
+from lgd_lib.softmax_steps import softmax_steps
 from lgd_lib.validation import Array, as_list, is_count, per_node
-
-BLOCK = 1000
-"""Steps whose batches are drawn at once, with replacement."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class SGDSteps:
         With replacement each batch is drawn afresh from all samples. Without, a node goes through a fresh
         permutation of its samples, ceil(N_i / batch_size) steps an epoch, of which the last may hold fewer
         samples; every round begins a new epoch.
-    loss : {"squared", "exponential", "logistic"}
+    loss : {"squared", "exponential", "logistic", "softmax"}
 
     Raises
     ------
@@ -73,66 +74,27 @@ class SGDSteps:
             raise ValueError(f"batch_size was {self.batch_size!r}; it must be a whole number of at least 1")
         if not isinstance(self.replace, bool):
             raise TypeError(f"replace was {self.replace!r}; it must be True or False")
-        if self.loss not in SLOPES:
-            raise ValueError(f"loss was {self.loss!r}; it must be one of {', '.join(map(repr, SLOPES))}")
+        known = (*SLOPES, "softmax")
+        if self.loss not in known:
+            raise ValueError(f"loss was {self.loss!r}; it must be one of {', '.join(map(repr, known))}")
 
-    def prepare(self, problem: Problem) -> GramSteps:
+    def prepare(self, problem: Problem) -> Prepared:
         """Form every node's Gram matrix."""
         eta, L = per_node("eta", self.eta, problem.M), per_node("L", self.L, problem.M)
-        squared = self.loss == "squared"
-        rows = [node.X for node in problem.nodes] if squared else labelled_rows(problem, self.loss)
         few = int(np.argmin(problem.sizes))
         if not self.replace and self.batch_size > problem.sizes[few]:
             raise ValueError(
                 f"batch_size was {self.batch_size}; without replacement it must be at most the "
                 f"{problem.sizes[few]} samples of node {few}"
             )
+        if self.loss == "softmax":
+            return softmax_steps(problem, eta, L, partial(drawn_softmax, int(self.batch_size), self.replace))
+        squared = self.loss == "squared"
+        rows = (
+            [node.X for node in one_target(problem).nodes] if squared else labelled_rows(problem, self.loss)
+        )
         walk = partial(drawn_batches, self.loss, int(self.batch_size), self.replace)
         return replace(gram_steps(problem, rows, eta, L, walk, self.loss), draws=True)
-
-
-def batches(
-    stream: np.random.Generator, N: int, batch_size: int, L: int, replace: bool
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the sample numbers of L steps, some steps at a time.
-
-    Parameters
-    ----------
-    stream : Generator
-    N : int
-        Samples of the node.
-    batch_size : int
-    L : int
-        Steps.
-    replace : bool
-
-    Yields
-    ------
-    ndarray of int, shape (steps, batch_size)
-        One step a row, an epoch at a time without replacement; -1 fills the end of an epoch's last batch.
-
-    Notes
-    -----
-    A batch of all samples, without replacement, draws nothing. Cost: none beyond the draws.
-
-    Examples
-    --------
-    >>> next(batches(np.random.default_rng(0), N=3, batch_size=2, L=2, replace=False))
-    array([[ 2,  0],
-           [ 1, -1]])
-    """
-    if not replace and batch_size == N:
-        yield from np.split(np.tile(np.arange(N), (L, 1)), range(BLOCK, L, BLOCK))
-        return
-    steps = BLOCK if replace else -(-N // batch_size)
-    for done in range(0, L, steps):
-        if replace:
-            drawn = stream.integers(N, size=(min(steps, L - done), batch_size))
-        else:
-            drawn = np.full(steps * batch_size, -1)
-            drawn[:N] = stream.permutation(N)
-            drawn = drawn.reshape(steps, batch_size)[: L - done]
-        yield drawn
 
 
 def drawn_batches(loss: str, batch_size: int, replace: bool, walkers: Walkers) -> tuple[Array, Array]:

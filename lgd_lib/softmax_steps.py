@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
+from lgd_lib.softmax_descent import Group, Walk, descend
 from lgd_lib.validation import Array, as_point
 
 CLOSE_SIZES = 1.3
 """Nodes are worked on together where the largest has at most this many times the samples of the smallest."""
 
 
-def softmax_steps(problem: Problem, eta: Array, L: Array) -> SoftmaxSteps:
+def softmax_steps(problem: Problem, eta: Array, L: Array, walk: Walk | None = None) -> SoftmaxSteps:
     """Return the solver that takes L steps of size eta on each node's mean softmax loss.
 
     Parameters
@@ -25,6 +26,8 @@ def softmax_steps(problem: Problem, eta: Array, L: Array) -> SoftmaxSteps:
     problem : Problem
         With the task "multiclass".
     eta, L : ndarray, shape (M,)
+    walk : callable, optional
+        How a group of nodes steps; `descend`, gradient descent, by default.
 
     Returns
     -------
@@ -58,33 +61,7 @@ def softmax_steps(problem: Problem, eta: Array, L: Array) -> SoftmaxSteps:
         )
     groups = tuple(_group(problem, eta, nodes) for nodes in _of_close_sizes(problem.sizes))
     rows = tuple(node.X for node in problem.nodes)
-    return SoftmaxSteps(rows, problem.classes, groups, L, 8 * problem.d_sent)
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Nodes whose steps are taken side by side; shorter nodes are filled up with samples of zeros.
-
-    Parameters
-    ----------
-    nodes : ndarray of int, shape (m,)
-    gram : ndarray, shape (m, n, n)
-        X_i X_i^T.
-    labels : ndarray of int, shape (m, n)
-    step : ndarray, shape (m, n)
-        eta_i / N_i; zero where a sample is filled up.
-
-    Examples
-    --------
-    >>> one = np.ones((1, 1))
-    >>> Group(np.array([0]), one[None], one.astype(int), one).gram.shape
-    (1, 1, 1)
-    """
-
-    nodes: NDArray[np.int64]
-    gram: Array
-    labels: NDArray[np.int64]
-    step: Array
+    return SoftmaxSteps(rows, problem.classes, groups, L, 8 * problem.d_sent, walk or descend)
 
 
 def _of_close_sizes(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -97,15 +74,14 @@ def _of_close_sizes(sizes: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _group(problem: Problem, eta: Array, nodes: NDArray[np.int64]) -> Group:
-    n = int(problem.sizes[nodes].max())
+    sizes = problem.sizes[nodes]
+    n = int(sizes.max())
     gram, labels = np.zeros((nodes.size, n, n)), np.zeros((nodes.size, n), dtype=np.int64)
-    step = np.zeros((nodes.size, n))
-    for row, i in enumerate(nodes):
+    for row, (i, N) in enumerate(zip(nodes, sizes, strict=True)):
         node = problem.nodes[i]
-        gram[row, : node.N, : node.N] = node.X @ node.X.T
-        labels[row, : node.N] = node.y
-        step[row, : node.N] = eta[i] / node.N
-    return Group(nodes, gram, labels, step)
+        gram[row, :N, :N] = node.X @ node.X.T
+        labels[row, :N] = node.y
+    return Group(nodes, gram, labels, sizes, eta[nodes])
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +97,9 @@ class SoftmaxSteps:
     classes : int
     groups : sequence of Group
     local_steps : ndarray, shape (M,)
-    vector_bytes, scalar_bytes : int
+    vector_bytes : int
+    walk : callable
+    scalar_bytes : int
 
     Notes
     -----
@@ -142,6 +120,7 @@ class SoftmaxSteps:
     groups: Sequence[Group]
     local_steps: Array
     vector_bytes: int
+    walk: Walk
     scalar_bytes: int = 8
 
     def start(self, w0: Any) -> Array:
@@ -161,86 +140,17 @@ class SoftmaxSteps:
         for group in self.groups:
             here = np.flatnonzero(np.isin(group.nodes, active))
             if here.size:
-                found |= self._descended(group, here, W)
+                found |= self._walked(group.part(here), W, streams)
         coefficients = [found[int(i)] for i in active]
         return SoftmaxAnswers(message.point, [self.rows[i] for i in active], coefficients), memory
 
-    def _descended(self, group: Group, here: NDArray[np.int64], W: Array) -> dict[int, Array]:
-        """The coefficients of some nodes of a group, by the number of the node."""
-        own = slice(None) if here.size == group.nodes.size else here
-        gram, labels, step = group.gram[own], group.labels[own], group.step[own]
-        scores = np.zeros((here.size, self.classes, gram.shape[1]))
-        nodes = group.nodes[here]
-        for row, i in enumerate(nodes):
-            scores[row, :, : len(self.rows[i])] = W @ self.rows[i].T
-        A = descend(gram, labels, step[:, None, :], self.local_steps[nodes], scores)
-        return {int(i): A[row, :, : len(self.rows[i])] for row, i in enumerate(nodes)}
-
-
-def descend(gram: Array, labels: NDArray[np.int64], step: Array, L: Array, scores: Array) -> Array:
-    """Return the coefficients A of L gradient steps from A = 0, for m nodes side by side.
-
-    Parameters
-    ----------
-    gram : ndarray, shape (m, n, n)
-    labels : ndarray of int, shape (m, n)
-    step : ndarray, shape (m, 1, n)
-    L : ndarray, shape (m,)
-    scores : ndarray, shape (m, C, n)
-        W X^T before the first step.
-
-    Returns
-    -------
-    ndarray, shape (m, C, n)
-
-    Notes
-    -----
-    Source: standard. Cost: m C n^2 a step.
-
-    Examples
-    --------
-    >>> one = np.ones((1, 1, 1))
-    >>> descend(one, np.array([[1]]), one, np.array([1]), np.zeros((1, 2, 1)))[0, :, 0]
-    array([-0.5,  0.5])
-    """
-    A, now = np.zeros_like(scores), scores
-    own = labels[:, None, :]
-    for t in range(int(L.max())):
-        taken = step if t < L.min() else step * (t < L)[:, None, None]
-        A -= taken * excess(now, own)
-        now = scores + A @ gram
-    return A
-
-
-def excess(scores: Array, own: NDArray[np.int64]) -> Array:
-    """Return q - e_y, the probabilities less the right answer; the own entry is minus the sum of the others.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (m, C, n)
-    own : ndarray of int, shape (m, 1, n)
-        The right classes.
-
-    Returns
-    -------
-    ndarray, shape (m, C, n)
-
-    Notes
-    -----
-    A sample that is right by a margin of 700 still has its excess of e^-700. Cost: m C n exponentials.
-
-    Examples
-    --------
-    >>> excess(np.array([[[0.0], [100.0]]]), np.array([[[1]]]))[0, :, 0] == [np.exp(-100), -np.exp(-100)]
-    array([ True,  True])
-    """
-    q: Array = np.exp(scores - scores.max(axis=1, keepdims=True))
-    right = np.take_along_axis(q, own, axis=1)
-    np.put_along_axis(q, own, 0.0, axis=1)
-    wrong = q.sum(axis=1, keepdims=True)
-    q /= wrong + right
-    np.put_along_axis(q, own, -wrong / (wrong + right), axis=1)
-    return q
+    def _walked(self, group: Group, W: Array, streams: Streams) -> dict[int, Array]:
+        """The coefficients of a group's nodes, by the number of the node."""
+        scores = np.zeros((group.nodes.size, self.classes, group.gram.shape[1]))
+        for row, (i, N) in enumerate(zip(group.nodes, group.sizes, strict=True)):
+            scores[row, :, :N] = W @ self.rows[i].T
+        A = self.walk(group, self.local_steps[group.nodes], scores, streams)
+        return {int(i): own[:, :N] for i, own, N in zip(group.nodes, A, group.sizes, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from class_instances import close, descended, every_kind, gradient, make, probabilities
 
-from lgd_lib import Average, ExactMargin, GradientSteps, Node, Problem, Subset, rounds
+from lgd_lib import Average, ExactMargin, GradientSteps, Node, Problem, SGDSteps, Subset, rounds
+from lgd_lib.batches import batches
 from lgd_lib.losses import logistic, softmax
 from lgd_lib.multiclass import multiclass_margins
 
@@ -101,6 +102,33 @@ def test_the_row_space_is_the_full_space(name, seed):
         assert inner.bytes_up == full.bytes_up
 
 
+@every_kind
+@pytest.mark.parametrize(("batch_size", "again"), [(1, False), (2, False), (3, True), (7, True)])
+def test_stochastic_steps_are_those_of_a_plain_loop(name, seed, batch_size, again):
+    problem, w0 = make(name, seed)
+    if not again:
+        batch_size = min(batch_size, problem.sizes.min())
+    eta = [0.3 / softmax.smoothness(node) for node in problem.nodes]
+    solver = SGDSteps(eta, 7, int(batch_size), replace=again, loss="softmax")
+    for r in islice(rounds(problem, solver, Average(), w0, seed=seed), 2):
+        for i, (node, found) in enumerate(zip(problem.nodes, r.W, strict=True)):
+            stream = np.random.default_rng([seed, r.k, i])
+            steps = [B[B >= 0] for block in batches(stream, node.N, batch_size, 7, again) for B in block]
+            W = r.sent.reshape(problem.classes, -1)
+            for B in steps:
+                W = W - eta[i] * gradient(Node(node.X[B], node.y[B]), W)
+            assert len(steps) == 7
+            assert close(found, W.ravel(), 1e-11)
+
+
+def test_a_batch_of_all_samples_is_gradient_descent():
+    problem, w0 = make("two classes", 0)
+    full = rounds(problem, GradientSteps(0.1, 6, loss="softmax"), Average(), w0)
+    drawn = rounds(problem, SGDSteps(0.1, 6, 4, loss="softmax"), Average(), w0)
+    for a, b in islice(zip(full, drawn, strict=False), 4):
+        assert close(a.w, b.w, 1e-13)
+
+
 def test_a_part_of_the_nodes_answers_as_in_the_whole():
     problem, w0 = make("unequal sizes", 0)
     solver = GradientSteps(0.1, 6, loss="softmax")
@@ -160,6 +188,9 @@ def test_many_steps_turn_towards_the_largest_margin_of_the_node():
         (GradientSteps(0.1, math.inf, loss="softmax"), "multiclass", r"^L was inf; with loss='softmax'"),
         (GradientSteps(0.1, 2, loss="logistic"), "multiclass", r"'multiclass'; it must be 'classification'"),
         (GradientSteps(0.1, 2), "multiclass", r"^problem has the task 'multiclass'"),
+        (SGDSteps(0.1, 2, 1), "multiclass", r"^problem has the task 'multiclass'"),
+        (SGDSteps(0.1, 2, 1, loss="softmax"), "classification", r"task 'classification'; loss='softmax' ne"),
+        (SGDSteps(0.1, 2, 3, loss="softmax"), "multiclass", r"^batch_size was 3; without replacement"),
         (ExactMargin(), "multiclass", r"'multiclass'; .*multiclass_margins"),
     ],
 )
