@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,7 @@ def versions() -> dict[str, str]:
     Returns
     -------
     dict of str to str
+        "not installed" for the library where it is run from its folder.
 
     Notes
     -----
@@ -116,8 +117,15 @@ def versions() -> dict[str, str]:
     >>> sorted(versions())
     ['lgd-lib', 'numpy', 'python', 'scipy']
     """
-    found = {name: version(name) for name in ("lgd-lib", "numpy", "scipy")}
+    found = {name: _version(name) for name in ("lgd-lib", "numpy", "scipy")}
     return {"python": platform.python_version()} | found
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _state(note: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> State:

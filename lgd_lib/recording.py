@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from lgd_lib.history import History, versions
+from lgd_lib.progress import progress
 from lgd_lib.runner import Round, State
 from lgd_lib.validation import is_count
 
@@ -89,7 +89,7 @@ def record(
     _check_columns(before, metrics)
     rows: list[Row] = []
     state: State | None = None
-    bar = tqdm(total=K, initial=len(before) if before else 0, unit="round", disable=None, leave=False)
+    bar = progress(K, len(before) if before else 0, "round")
     try:
         with bar:
             for r in iterator:

@@ -227,7 +227,7 @@ def _by_active_set(rows: Array, targets: Array) -> tuple[Array, Array, str] | No
     found = least_distance(small, targets)
     if found is None:
         return None
-    note = "by nnls, after daqp failed" if found.solver == "nnls" else f"by {found.solver}"
+    note = f"by {found.solver}"
     u, support = up(found.u), found.multipliers > 0
     if support.any():
         exact, a = on_support(rows, targets, support)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ class LeastDistance:
     multipliers : ndarray, shape (n,)
         Nonnegative.
     solver : str
-        Who found it: "none needed", "pivots" from a guess, "daqp", or "nnls" where DAQP failed.
+        Who found it: "none needed", "pivots" from a guess, "daqp", or "nnls" where DAQP failed or is missing.
     residual : float
         `kkt_residual` of the answer, for rows of norm 1.
 
@@ -222,11 +224,22 @@ def _identity(r: int) -> Array:
     return np.eye(r)
 
 
-def _by_daqp(A: Array, b: Array) -> LeastDistance | None:
-    import daqp
+@lru_cache(maxsize=1)
+def _daqp() -> Callable[..., Any] | None:
+    """DAQP's solver, or None where it is not installed and `nnls`, as exact and slower, serves alone."""
+    try:
+        import daqp
+    except ImportError:
+        return None
+    return cast("Callable[..., Any]", daqp.solve)
 
+
+def _by_daqp(A: Array, b: Array) -> LeastDistance | None:
+    solve = _daqp()
+    if solve is None:
+        return None
     free = np.full(b.size, 1e30)
-    u, _, flag, info = daqp.solve(
+    u, _, flag, info = solve(
         _identity(A.shape[1]),
         np.zeros(A.shape[1]),
         A,
