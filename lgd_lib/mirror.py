@@ -84,7 +84,7 @@ def dual_newton(potential: Potential, s0: Array, given: Equations) -> Array:
     """Return lam such that w = grad psi*(s0 + Vt^T lam) solves Vt w = target: a Bregman projection.
 
     lam minimises psi*(s0 + Vt^T lam) - target^T lam. With p the Newton step and m the largest entry of Vt^T p
-    in size, lam <- lam + p ln(1 + m) / m.
+    in size, times the potential's bend, lam <- lam + p ln(1 + m) / m.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def dual_newton(potential: Potential, s0: Array, given: Equations) -> Array:
         if relative <= np.finfo(float).eps:
             break
         p = -cho_solve(cho_factor((given.Vt * c) @ given.Vt.T), gap)
-        m = float(np.abs(p @ given.Vt).max())
+        m = potential.bend * float(np.abs(p @ given.Vt).max())
         lam = lam + p * (math.log1p(m) / m if m else 1.0)
     if not best <= ENOUGH:
         raise ArithmeticError(

@@ -135,8 +135,8 @@ def check_bregman(
     Notes
     -----
     Error bound. With C = diag(c), c the slopes at w, e the first residual and f = (I - P)(s - s0), let
-    A^2 = e^T (Vt C Vt^T)^-1 e and B^2 = f^T C f. If 3.3 (A + B) / min sqrt(c) <= 1, the answer is within
-    3.3 max sqrt(c) (A + B): between w and the answer no slope changes by more than a factor of e. Otherwise
+    A^2 = e^T (Vt C Vt^T)^-1 e and B^2 = f^T C f. If the potential's bend times 3.3 (A + B) / min sqrt(c) is
+    at most 1, the answer is within 3.3 max sqrt(c) (A + B): until there no slope changes by a factor above e. Otherwise
     the bound is infinite. The rounding of both residuals is added.
     Source: standard conditions; the bound is ours, elementary. Cost: one decomposition of the pooled data.
 
@@ -160,7 +160,7 @@ def check_bregman(
     A = math.sqrt(max(0.0, float(e @ cho_solve(cho_factor(C), e))))
     A += eps * size / math.sqrt(max(float(np.linalg.eigvalsh(C)[0]), eps * float(c.max())))
     B = math.sqrt(float(c @ f**2)) + eps * math.sqrt(float(c @ moved**2))
-    reach = 3.3 * (A + B) / math.sqrt(float(c.min()))
+    reach = potential.bend * 3.3 * (A + B) / math.sqrt(float(c.min()))
     feasibility, stationarity = float(np.linalg.norm(e)), float(np.linalg.norm(f))
     residuals = {
         "feasibility": feasibility / size if size else feasibility,

@@ -12,11 +12,11 @@ from lgd_lib.validation import Array
 
 
 class Potential(Protocol):
-    """A separable, strictly convex psi on R^d whose gradient takes every value.
+    """A separable, strictly convex psi on R^d whose gradient takes every value."""
 
-    With c = d w / d s the slope of the inverse map, c may change by a factor of at most e while s changes by
-    1: the steps of `mirror.dual_newton` and the bound of `mirror_references.check_bregman` rely on it.
-    """
+    @property
+    def bend(self) -> float:
+        """b such that the slope changes by a factor of at most exp(b h) while s changes by h."""
 
     def mirror(self, w: Array) -> Array:
         """s = grad psi(w), entry by entry."""
@@ -44,6 +44,11 @@ class Euclidean:
     >>> divergence(Euclidean(), np.array([3.0, 4.0]), np.zeros(2))
     12.5
     """
+
+    @property
+    def bend(self) -> float:
+        """0: the slope does not change."""
+        return 0.0
 
     def mirror(self, w: Array) -> Array:
         """s = w."""
@@ -99,6 +104,11 @@ class Hyperbolic:
                 f"scale was {self.scale!r}; it must be one positive number, or one for each weight"
             )
         object.__setattr__(self, "scale", a)
+
+    @property
+    def bend(self) -> float:
+        """1: cosh changes by a factor of at most exp(h) over an interval of length h."""
+        return 1.0
 
     def mirror(self, w: Array) -> Array:
         """s = arcsinh(w / (2 a))."""
