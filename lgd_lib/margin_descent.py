@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from lgd_lib import compiled_descent
 from lgd_lib.validation import Array
 
 Slope = Callable[[Array, Array], object]
@@ -94,7 +95,13 @@ SLOPES: dict[str, Slope] = {
 """-loss'(m) of each loss, written in place."""
 
 
-def descend(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Array, Array]:
+COMPILED_FROM = 500
+"""Steps in a call from which the compiled loop is used, where numba is installed."""
+
+
+def descend(
+    G: Array, m0: Array, h: Array, L: int, loss: str, begun: Array | None = None
+) -> tuple[Array, Array]:
     """Return the coefficients and the margins after L steps of gradient descent on several nodes at once.
 
     a = 0; L times: a <- a + h p(m_0 + G a), p = -loss'. The model is w + Z^T a, its margins m_0 + G a.
@@ -110,6 +117,8 @@ def descend(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Array, Ar
     L : int
         Steps.
     loss : {"exponential", "logistic"}
+    begun : ndarray, shape (m, n), optional
+        Coefficients to go on from; left unchanged.
 
     Returns
     -------
@@ -118,17 +127,22 @@ def descend(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Array, Ar
 
     Notes
     -----
-    Source: standard. Cost: m n^2 operations a step, all nodes in one product.
+    Source: standard. Cost: m n^2 operations a step, all nodes in one product; with numba, if L is at least
+    `COMPILED_FROM`, one node after the other in a compiled loop, which gives the same up to rounding.
 
     Examples
     --------
     >>> descend(np.ones((1, 1, 1)), np.zeros((1, 1)), np.array([0.5]), 1, "exponential")
     (array([[0.5]]), array([[0.5]]))
     """
-    slope, size = SLOPES[loss], h[:, None]
-    a, m, p = np.zeros_like(m0), m0.copy(), np.empty_like(m0)
-    column, product = a[..., None], m[..., None]
+    a = np.zeros_like(m0) if begun is None else begun.copy()
+    if L >= COMPILED_FROM and compiled_descent.available():
+        return a, compiled_descent.kernel()(G, m0, a, h, L, loss == "logistic")
+    slope, size, p = SLOPES[loss], h[:, None], np.empty_like(m0)
+    column = a[..., None]
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        m = np.matmul(G, column)[..., 0] + m0
+        product = m[..., None]
         for _ in range(L):
             slope(m, p)
             p *= size

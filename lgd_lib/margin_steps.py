@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from lgd_lib.gram_steps import GramSteps, Walkers, gram_steps
+from lgd_lib.long_descent import LONG, descend_long
 from lgd_lib.margin_descent import descend
 from lgd_lib.margins import signed_rows
 from lgd_lib.problems import Problem
@@ -102,7 +103,8 @@ def full_batches(loss: str, walkers: Walkers) -> tuple[Array, Array]:
 
     Notes
     -----
-    Cost: as `descend`.
+    From `LONG` steps on by `descend_long`, whose answers are accepted at an estimated relative error of
+    1e-10. Cost: as `descend`, or as `descend_long`.
 
     Examples
     --------
@@ -111,4 +113,6 @@ def full_batches(loss: str, walkers: Walkers) -> tuple[Array, Array]:
     array([[0.5]])
     """
     h = walkers.eta / walkers.m0.shape[1]
+    if walkers.L >= LONG:
+        return descend_long(walkers.gram, walkers.m0, h, walkers.L, loss)[:2]
     return descend(walkers.gram, walkers.m0, h, walkers.L, loss)
