@@ -47,8 +47,8 @@ class LocalFlow:
 
     Examples
     --------
-    >>> LocalFlow(ln_H=60 * math.log(10))
-    LocalFlow(ln_H=138.15510557964274)
+    >>> LocalFlow(ln_H=138.0)
+    LocalFlow(ln_H=138.0)
     """
 
     ln_H: float | Sequence[float]  # noqa: N815

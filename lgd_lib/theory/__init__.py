@@ -1,6 +1,6 @@
 """What the theorems predict: step sizes, spectra, rates, errors and limits."""
 
-from lgd_lib.theory.limits import departure, halving_level, late_offset
+from lgd_lib.theory.limits import departure, halving_level, late_offset, late_rounds
 from lgd_lib.theory.margins import anchored_errors, projection_rate, unit_margin
 from lgd_lib.theory.regression import regression_bias, regression_errors, regression_limit, regression_rate
 from lgd_lib.theory.server import best_heavy_ball, best_nesterov, best_server_step
@@ -17,6 +17,7 @@ __all__ = [
     "halving_level",
     "largest_step",
     "late_offset",
+    "late_rounds",
     "projection_rate",
     "regression_bias",
     "regression_errors",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
+from lgd_lib.local_flow import LocalFlow
+from lgd_lib.losses import logistic
 from lgd_lib.margins import signed_rows
 from lgd_lib.margins.least_distance import UnitRows
 from lgd_lib.margins.separability import refuse
@@ -122,6 +125,63 @@ def halving_level(problem: Problem, plateau: ArrayLike, share: float = 0.5) -> f
     return float(brentq(excess, 1.0, 1 / share, xtol=1e-14))
 
 
+def late_rounds(problem: Problem, ln_H: float, w: ArrayLike, k: float, ln_rounds: ArrayLike) -> Array:
+    """Return w at much later rounds of `LocalFlow` with `Average`, from w^k on.
+
+    dw / d ln k = k (T(w) - w), where T is one round: rounds so small that they make a continuous path.
+
+    Parameters
+    ----------
+    problem : Problem
+        Samples of a node orthogonal to each other, as for `LocalFlow`.
+    ln_H : float
+    w : array_like, shape (d,)
+        w^k.
+    k : float
+        At least 1; the later, the more accurate.
+    ln_rounds : array_like, shape (n,)
+        ln of the rounds asked for, ascending, none below ln k.
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        If k is below 1, the rounds do not ascend from k, or as `LocalFlow`.
+
+    Notes
+    -----
+    Source: ours. A round late in the run changes w by about w_mm / k, and the path leaves out terms of the
+    order 1 / k^2 a round: 1 / k in all. Cost: some hundreds of stiff steps, whatever the rounds are.
+
+    Examples
+    --------
+    >>> from lgd_lib.problems import Node
+    >>> problem = Problem([Node([[1.0, 0.0]], [1.0])], "classification")
+    >>> (late_rounds(problem, 2.0, [11.0, 0.0], np.exp(9.0), [9.0, 1000.0]) / [[11.0, 1.0]]).round(3)
+    array([[ 1.   ,  0.   ],
+           [91.091,  0.   ]])
+    """
+    times = as_real("ln_rounds", ln_rounds, ndim=1)
+    if not k >= 1 or times.size == 0 or not (np.diff(times, prepend=np.log(k)) >= 0).all():
+        raise ValueError(f"ln_rounds was {times.tolist()}; they must ascend from ln k, k at least 1, k = {k}")
+    flow = LocalFlow(ln_H).prepare(problem)
+    Z = flow.rows * flow.norms[:, None]
+    share = 1 / (problem.M * flow.norms**2)
+
+    def push(s: float, w: Array) -> Array:
+        return np.asarray((share * np.exp(s + logistic.log_loss(Z @ w - flow.ceiling))) @ Z)
+
+    def jacobian(s: float, w: Array) -> Array:
+        return np.asarray(-(Z.T * (share * np.exp(s + logistic.log_slope(Z @ w - flow.ceiling)))) @ Z)
+
+    start, span = as_point("w", w, problem.d), (float(np.log(k)), float(times[-1]) + 1e-9)
+    run = solve_ivp(push, span, start, "LSODA", times, jac=jacobian, rtol=1e-9, atol=1e-9)
+    return np.asarray(run.y.T)
+
+
 def late_offset(problem: Problem, weights: ArrayLike | None = None) -> Array:
     """Return the constant beside the logarithm: w^k - ln(eta L k) w_mm tends to it on the support vectors.
 
@@ -142,7 +202,8 @@ def late_offset(problem: Problem, weights: ArrayLike | None = None) -> Array:
     Raises
     ------
     ValueError
-        If the support vectors depend linearly on each other, or the weights do not fit.
+        If the samples of margin 1 in w_mm depend linearly on each other or one of them has no positive
+        multiplier (random data never do that), or the weights do not fit.
     NotSeparableError, UndecidedError
         If the data are not separable.
 
@@ -159,14 +220,14 @@ def late_offset(problem: Problem, weights: ArrayLike | None = None) -> Array:
     >>> late_offset(problem)
     array([-0.69314718, -0.69314718])
     """
-    p = as_weights(weights, problem.M)
-    mu = max_margin(problem).multipliers
-    support = mu > SUPPORT * mu.max()
-    Z = signed_rows(problem.pooled)[support]
-    if np.linalg.matrix_rank(Z) < len(Z):
+    p, best, rows = as_weights(weights, problem.M), max_margin(problem), signed_rows(problem.pooled)
+    mu = best.multipliers
+    support, tight = mu > SUPPORT * mu.max(), rows @ best.w <= 1 + SUPPORT
+    Z = rows[support]
+    if support.sum() < tight.sum() or np.linalg.matrix_rank(Z) < len(Z):
         raise ValueError(
-            f"problem has {len(Z)} support vectors that depend linearly on each other; "
-            "they must be independent for the constant to be unique"
+            f"problem has {tight.sum()} samples of margin 1 in w_mm, {len(Z)} of them with a positive "
+            "multiplier; they must be the same and linearly independent for the constant to be known"
         )
     sizes = np.array(problem.sizes)
     share = np.repeat(p / sizes, sizes)[support]
