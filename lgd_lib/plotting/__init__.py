@@ -72,7 +72,7 @@ METHODS = {
     "dual": Look("dual", "#228833", "D", (0, (3, 1, 1, 1))),
     "accelerated": Look("accelerated dual", "#66CCEE", "v", (0, (5, 1, 1, 1))),
     "consensus": Look("consensus ADMM", "#CCBB44", "P", (0, (2, 1))),
-    "anderson": Look("ADMM with Anderson", "#AA4499", "X", (0, (5, 1, 1, 1, 1, 1))),
+    "anderson": Look("ADMM with Anderson", "#004488", "X", (0, (5, 1, 1, 1, 1, 1))),
     "bundle": Look("bundle", "#AA3377", "*", "-"),
     "geometric": Look("geometric mean of parameters", "#0077BB", "o", "-"),
     "parameters": Look("average of parameters", "#CC3311", "s", (0, (6, 1))),
