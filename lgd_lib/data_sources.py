@@ -5,6 +5,13 @@ source package, install the PyPI package rdata 1.1.0, and run for instance
 
     apt-get download r-bioc-bladderbatch && dpkg -x r-bioc-bladderbatch_*.deb unpacked
     python -m lgd_lib.data_sources bladder unpacked data
+
+The pictures "fashion" come from the Debian package dataset-fashion-mnist in the same way; "emoji" from four
+npm packages, with the PyPI packages resvg-py 0.5.0 and pillow:
+
+    npm pack @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 \\
+      @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/emojione@1.2.3
+    python -m lgd_lib.data_sources emoji . data
 """
 
 from __future__ import annotations
@@ -19,27 +26,34 @@ from typing import Any
 
 import numpy as np
 
+from lgd_lib import picture_sources
+
 SOURCES = {
     "bladder": (
-        "bladderbatch/data/bladderdata.rda",
-        "f53a2f19116f03c2f2c3b71bb8a8803c760116bea73cfb2abaa83b56bf22fd3e",
+        (
+            "bladderbatch/data/bladderdata.rda",
+            "f53a2f19116f03c2f2c3b71bb8a8803c760116bea73cfb2abaa83b56bf22fd3e",
+        ),
     ),
     "gasoline": (
-        "pls/data/Rdata.rdb",
-        "61bd38744e9578bc858c4054573d3717a34f177cc726cc7eca36c53839bee5a5",
+        (
+            "pls/data/Rdata.rdb",
+            "61bd38744e9578bc858c4054573d3717a34f177cc726cc7eca36c53839bee5a5",
+        ),
     ),
+    **picture_sources.SOURCES,
 }
-"""File inside the unpacked source package, and its sha256."""
+"""The files of the source packages that a set is made from, each with its sha256."""
 
 
 def make(name: str, folder: str | Path, out: str | Path) -> Path:
-    """Write `<out>/<name>.npz` from the unpacked source package.
+    """Write `<out>/<name>.npz` from its source packages.
 
     Parameters
     ----------
-    name : {"bladder", "gasoline"}
+    name : {"bladder", "gasoline", "emoji", "fashion"}
     folder : path
-        The source package, unpacked; searched for the one file that is needed.
+        The source packages, as the head of this module says; searched for the files that are needed.
     out : path
         Folder to write to; it must exist.
 
@@ -51,37 +65,41 @@ def make(name: str, folder: str | Path, out: str | Path) -> Path:
     Raises
     ------
     ValueError
-        If the name is unknown, or the file found is not the one the committed data were made from.
+        If the name is unknown, or a file found is not the one the committed data were made from.
     FileNotFoundError
-        If the file is not below `folder`, or `out` does not exist.
+        If a file is not below `folder`, or `out` does not exist.
 
     Notes
     -----
-    Needs the PyPI package rdata. Cost: seconds.
+    Needs the PyPI packages that the head of this module names. Cost: seconds.
 
     Examples
     --------
     >>> sorted(SOURCES)
-    ['bladder', 'gasoline']
+    ['bladder', 'emoji', 'fashion', 'gasoline']
     """
     if name not in SOURCES:
         raise ValueError(f"name was {name!r}; it must be one of {', '.join(map(repr, SOURCES))}")
-    path = _find(name, Path(folder))
+    paths = [_find(Path(folder), *source) for source in SOURCES[name]]
     target = Path(out) / f"{name}.npz"
     if not target.parent.is_dir():
         raise FileNotFoundError(f"out was {out}; it must be a folder that exists")
-    readers: dict[str, Callable[[Path], dict[str, Any]]] = {"bladder": _bladder, "gasoline": _gasoline}
+    readers: dict[str, Callable[[list[Path]], dict[str, Any]]] = {
+        "bladder": _bladder,
+        "gasoline": _gasoline,
+        "emoji": picture_sources.emoji,
+        "fashion": picture_sources.fashion,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
         )  # R classes that rdata does not know are read as plain objects
-        arrays = readers[name](path)
+        arrays = readers[name](paths)
     np.savez_compressed(target, **arrays)
     return target
 
 
-def _find(name: str, folder: Path) -> Path:
-    relative, expected = SOURCES[name]
+def _find(folder: Path, relative: str, expected: str) -> Path:
     path = next(
         (p for p in sorted(folder.rglob(Path(relative).name)) if p.as_posix().endswith(relative)), None
     )
@@ -93,11 +111,11 @@ def _find(name: str, folder: Path) -> Path:
     return path
 
 
-def _bladder(path: Path) -> dict[str, Any]:
+def _bladder(paths: list[Path]) -> dict[str, Any]:
     """Expression (log2, in whole thousandths), cancer +1 or not -1, batch 0..4, array, outcome."""
     import rdata
 
-    bladder = rdata.read_rda(path)["bladderEset"]
+    bladder = rdata.read_rda(paths[0])["bladderEset"]
     expression = bladder.assayData["exprs"]
     about = bladder.phenoData.data
     return {
@@ -109,10 +127,11 @@ def _bladder(path: Path) -> dict[str, Any]:
     }
 
 
-def _gasoline(path: Path) -> dict[str, Any]:
+def _gasoline(paths: list[Path]) -> dict[str, Any]:
     """Absorbances log10(1/R) as they are, octane numbers, wavelengths in nanometres."""
     import rdata
 
+    (path,) = paths
     index = rdata.parser.parse_data(zlib.decompress(path.with_suffix(".rdx").read_bytes(), 31))
     start, length = rdata.conversion.convert(index)["variables"]["gasoline"]
     entry = path.read_bytes()[start : start + length]  # four bytes of length, then a zlib stream
@@ -136,7 +155,9 @@ def _main() -> None:
         description="Make one file of data/ again; print what MANIFEST records.",
     )
     parser.add_argument("name", choices=sorted(SOURCES))
-    parser.add_argument("folder", help="the unpacked source package")
+    parser.add_argument(
+        "folder", help="the source packages, unpacked or fetched as the head of the module says"
+    )
     parser.add_argument("out", help="folder to write to")
     chosen = parser.parse_args()
     path = make(chosen.name, chosen.folder, chosen.out)

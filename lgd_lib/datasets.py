@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgd_lib.data_files import checked
+from lgd_lib.picture_folders import cifar10 as cifar10
+from lgd_lib.picture_folders import fashion_mnist as fashion_mnist
+from lgd_lib.pictures import Pictures as Pictures
+from lgd_lib.pictures import load_pictures as load_pictures
 from lgd_lib.synthetic import gaussian_regression as gaussian_regression
 from lgd_lib.synthetic import two_affine_sets as two_affine_sets
 from lgd_lib.validation import Array, as_real
-
-_MANIFEST = "MANIFEST.json"
-_FIELDS = ("file", "sha256", "divisor", "group_names", "task", "licence", "source")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +81,8 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     FileNotFoundError
         If no folder with a manifest is found, or the file that the manifest lists is missing.
     ValueError
-        If the name is not in the manifest, the manifest cannot be read, or the file's checksum is not the
-        manifest's.
+        If the name is not that of a table in the manifest, the manifest cannot be read, or the file's
+        checksum is not the manifest's.
 
     Notes
     -----
@@ -97,60 +95,7 @@ def load(name: str, root: str | Path | None = None) -> Dataset:
     >>> gasoline.X.shape, gasoline.licence
     ((60, 401), 'GPL-2.0-only')
     """
-    tried = _roots(root)
-    folders = [folder for folder in tried if (folder / _MANIFEST).is_file()]
-    if not folders:
-        raise FileNotFoundError(f"no {_MANIFEST} in {_listed(tried)}. {_HOW_TO_GET}")
-    manifests = {folder: _manifest(folder) for folder in folders}
-    known = {entry for manifest in manifests.values() for entry in manifest}
-    if name not in known:
-        raise ValueError(f"name was {name!r}; it must be one of {', '.join(map(repr, sorted(known)))}")
-    files = {folder / m[name]["file"]: m[name] for folder, m in manifests.items() if name in m}
-    for path, entry in files.items():
-        if path.is_file():
-            return _read(path, entry)
-    raise FileNotFoundError(f"the file of {name!r} is missing: {_listed(list(files))}. {_HOW_TO_GET}")
-
-
-_HOW_TO_GET = (
-    "The data sets lie in the data/ folder of the book's repository: pass a copy of that folder as root or "
-    "name it in LGD_DATA. `python -m lgd_lib.data_sources --help` says how each file is made again."
-)
-
-
-def _roots(root: str | Path | None) -> list[Path]:
-    if root is not None:
-        return [Path(root)]
-    named = os.environ.get("LGD_DATA")
-    return [Path(__file__).resolve().parents[1] / "data", *([Path(named)] if named else [])]
-
-
-def _listed(paths: list[Path]) -> str:
-    return " or ".join(map(str, paths))
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    """Entries by name, each with the fields that `_read` needs."""
-    path = folder / _MANIFEST
-    try:
-        entries = {entry["name"]: entry for entry in json.loads(path.read_text(encoding="utf-8"))["datasets"]}
-        lacking = [field for entry in entries.values() for field in _FIELDS if field not in entry]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged ({error!r}). Restore it from the book's repository.") from error
-    if lacking:
-        raise ValueError(f"{path} is damaged (no {lacking[0]!r}). Restore it from the book's repository.")
-    return entries
-
-
-def _read(path: Path, entry: dict[str, Any]) -> Dataset:
-    content = path.read_bytes()
-    found = hashlib.sha256(content).hexdigest()
-    if found != entry["sha256"]:
-        raise ValueError(
-            f"{path} is damaged: its sha256 must be {entry['sha256']}, but it is {found}. Restore it from "
-            f"the book's repository (git checkout -- data/{path.name}), or make it again with "
-            "`python -m lgd_lib.data_sources`."
-        )
+    content, entry = checked(name, "table", root)
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         X = stored["X"] / entry["divisor"] if entry["divisor"] != 1 else stored["X"].astype(np.float64)
         y = stored["y"].astype(np.float64)

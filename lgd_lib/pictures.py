@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from lgd_lib.data_files import checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,12 @@ class Pictures:
     source : str
         Where the set comes from.
 
+    Raises
+    ------
+    ValueError
+        If the pictures are not bytes of one of these shapes, the lengths differ, or a label or a group has
+        no name.
+
     Notes
     -----
     Cost: none.
@@ -58,16 +67,109 @@ class Pictures:
     licence: str
     source: str
 
+    def __post_init__(self) -> None:
+        shape = np.shape(self.images)
+        if self.images.dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3):
+            raise ValueError(
+                f"images has shape {shape} and dtype {self.images.dtype}; it must be (N, H, W) "
+                "or (N, H, W, 3) and uint8"
+            )
+        if min(shape) == 0:
+            raise ValueError(f"images has shape {shape}; there must be a picture, and it a pixel")
+        for field in ("labels", "held_out", "groups", "names"):
+            value = getattr(self, field)
+            if value is not None and len(value) != shape[0] and not (field == "names" and not value):
+                raise ValueError(f"{field} has {len(value)} entries; there are {shape[0]} pictures")
+        for field, names in (("labels", self.class_names), ("groups", self.group_names)):
+            value = getattr(self, field)
+            if value is not None and (value.min() < 0 or value.max() >= len(names)):
+                raise ValueError(
+                    f"{field} has entries from {value.min()} to {value.max()}; they must lie in 0 to "
+                    f"{len(names) - 1}"
+                )
+
     @property
     def N(self) -> int:
         """Number of pictures."""
         return len(self.labels)
 
-    def take(self, index: NDArray[Any]) -> Pictures:
-        """Return some of the pictures, with all that belongs to them, in the order of `index`."""
-        raise NotImplementedError
+    def take(self, index: ArrayLike) -> Pictures:
+        """Return some of the pictures, with all that belongs to them, in the order of `index`.
+
+        Parameters
+        ----------
+        index : array_like of int, shape (n,), or of bool, shape (N,)
+            Positions, or True for each picture to keep.
+
+        Returns
+        -------
+        Pictures
+        """
+        chosen = np.arange(self.N)[np.asarray(index)]
+        return replace(
+            self,
+            images=_frozen(self.images[chosen]),
+            labels=_frozen(self.labels[chosen]),
+            groups=None if self.groups is None else _frozen(self.groups[chosen]),
+            names=tuple(self.names[i] for i in chosen) if self.names else (),
+            held_out=_frozen(self.held_out[chosen]),
+        )
 
 
 def load_pictures(name: str, root: str | Path | None = None) -> Pictures:
-    """Return a set of pictures of the book ("emoji" or "fashion") after checking its file."""
-    raise NotImplementedError
+    """Return a set of pictures of the book after checking its file against the checksum in the manifest.
+
+    Parameters
+    ----------
+    name : str
+        "emoji": emoji of four vendors, 64 x 64 in colour, where the vendors are the natural nodes and an
+        emoji that is held out is held out of every vendor. "fashion": 5,000 pictures of Fashion-MNIST,
+        28 x 28 in grey, 1,000 of them held out.
+    root : path, optional
+        A folder with MANIFEST.json, such as the checkout's `data/`; only it is looked at. By default
+        `data/` in the checkout this library runs from is tried, then the environment variable LGD_DATA.
+
+    Returns
+    -------
+    Pictures
+
+    Raises
+    ------
+    FileNotFoundError
+        If no folder with a manifest is found, or the file that the manifest lists is missing.
+    ValueError
+        If the name is not that of a set of pictures in the manifest, the manifest cannot be read, or the
+        file's checksum is not the manifest's.
+
+    Notes
+    -----
+    Nothing of a file is parsed before its sha256 has been checked, and no pickled object is ever read.
+    Cost: reading, hashing and unpacking the file (half a second for "emoji", whose pictures take 73 MB).
+
+    Examples
+    --------
+    >>> fashion = load_pictures("fashion")
+    >>> fashion.images.shape, len(fashion.class_names), fashion.licence
+    ((5000, 28, 28), 10, 'MIT')
+    """
+    content, entry = checked(name, "pictures", root)
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        arrays = {key: stored[key] for key in stored}
+    groups = arrays["group"].astype(np.int64) if "group" in arrays else None
+    return Pictures(
+        name,
+        _frozen(arrays["image"]),
+        _frozen(arrays["label"].astype(np.int64)),
+        tuple(entry["class_names"]),
+        None if groups is None else _frozen(groups),
+        tuple(entry["group_names"]),
+        tuple(arrays["name"].tolist()) if "name" in arrays else (),
+        _frozen(arrays["held_out"].astype(np.bool_)),
+        entry["licence"],
+        f"{entry['source']['package']} {entry['source']['version']}",
+    )
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.flags.writeable = False
+    return array

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgd_lib import data_sources, datasets
-from lgd_lib.datasets import load, standardise, with_constant
+from lgd_lib import data_files, data_sources
+from lgd_lib.datasets import load, load_pictures, standardise, with_constant
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ENTRIES = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))["datasets"]
@@ -26,7 +26,7 @@ def copy(tmp_path):
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
     """The library as if it were installed outside a checkout, with no LGD_DATA."""
-    monkeypatch.setattr(datasets, "__file__", str(tmp_path / "site-packages" / "lgd_lib" / "datasets.py"))
+    monkeypatch.setattr(data_files, "__file__", str(tmp_path / "site-packages" / "lgd_lib" / "data_files.py"))
     monkeypatch.delenv("LGD_DATA", raising=False)
 
 
@@ -38,11 +38,16 @@ def test_the_manifest_tells_the_truth(entry):
     content = (DATA / entry["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == entry["sha256"]
     assert len(content) == entry["bytes"]
-    dataset = load(entry["name"])
-    assert list(dataset.X.shape) == entry["shape"]
-    assert dataset.task == entry["task"]
+    dataset = load_pictures(entry["name"]) if "kind" in entry else load(entry["name"])
+    array = dataset.images if "kind" in entry else dataset.X
+    assert list(array.shape) == entry["shape"]
     assert dataset.licence == entry["licence"]
-    assert entry["source"]["file_sha256"] == data_sources.SOURCES[entry["name"]][1]
+    sources = [sha256 for _, sha256 in data_sources.SOURCES[entry["name"]]]
+    if "kind" in entry:
+        assert list(entry["source"]["files"].values()) == sources
+    else:
+        assert dataset.task == entry["task"]
+        assert [entry["source"]["file_sha256"]] == sources
     with np.load(DATA / entry["file"], allow_pickle=False) as stored:
         assert set(entry["arrays"]) == set(stored)
         assert all(stored[key].dtype.kind != "O" for key in stored)
@@ -51,9 +56,15 @@ def test_the_manifest_tells_the_truth(entry):
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
 def test_each_set_comes_with_its_own_licence(entry):
     text = (DATA / entry["licence_file"]).read_text(encoding="utf-8")
-    proof = {"Artistic-2.0": "Disclaimer of Warranty: THE PACKAGE IS PROVIDED", "GPL-2.0-only": "NO WARRANTY"}
+    proof = {
+        "Artistic-2.0": "Disclaimer of Warranty: THE PACKAGE IS PROVIDED",
+        "GPL-2.0-only": "NO WARRANTY",
+        "Apache-2.0": "END OF TERMS AND CONDITIONS",
+        "CC-BY-4.0": "Creative Commons Attribution 4.0 International Public License",
+        "MIT": "Permission is hereby granted, free of charge",
+    }
     assert "Copyright" in text
-    assert proof[entry["licence"]] in text
+    assert all(proof[licence] in text for licence in entry["licence"].split(" AND "))
 
 
 def test_the_manifest_lists_every_file_and_all_stay_small():
@@ -69,7 +80,8 @@ def test_the_page_about_the_data_agrees_with_the_manifest():
         assert entry["sha256"] in section
         assert entry["licence"] in section
         assert entry["licence_file"] in section
-        assert f"{entry['shape'][0]} x {entry['shape'][1]:,}" in page
+        many, *size = (f"{n:,}" for n in entry["shape"])
+        assert f"{many} x {size[0]}" in page or f"{many} pictures, {size[0]} x {size[1]}" in page
         for key in entry["cite"]:
             assert key in section
             assert f"{{{key}," in works
@@ -140,7 +152,7 @@ def test_lgd_data_is_used_outside_a_checkout(installed, monkeypatch, copy):
 def test_lgd_data_fills_in_for_a_file_that_the_checkout_lacks(monkeypatch, tmp_path, copy):
     checkout = Path(shutil.copytree(DATA, tmp_path / "checkout" / "data"))
     (checkout / "bladder.npz").unlink()
-    monkeypatch.setattr(datasets, "__file__", str(tmp_path / "checkout" / "lgd_lib" / "datasets.py"))
+    monkeypatch.setattr(data_files, "__file__", str(tmp_path / "checkout" / "lgd_lib" / "data_files.py"))
     monkeypatch.setenv("LGD_DATA", str(copy))
     assert load("bladder").X.shape == (57, 22283)
 
@@ -167,6 +179,14 @@ def test_a_missing_file_is_named(copy):
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ValueError, match="'mnist'; it must be one of 'bladder', 'gasoline'"):
         load("mnist")
+    with pytest.raises(
+        ValueError, match=r"'emoji'; it must be one of 'bladder', 'gasoline'; .*load_pictures"
+    ):
+        load("emoji")
+    with pytest.raises(
+        ValueError, match=r"'gasoline'; it must be one of 'emoji', 'fashion'; .* read by load$"
+    ):
+        load_pictures("gasoline")
 
 
 @pytest.mark.parametrize("damage", ["one bit", "cut short", "empty"])
@@ -221,7 +241,7 @@ def test_only_the_very_file_the_data_were_made_from_is_converted(tmp_path):
     other = tmp_path / "lib" / "bladderbatch" / "data" / "bladderdata.rda"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"another version")
-    with pytest.raises(ValueError, match=data_sources.SOURCES["bladder"][1]):
+    with pytest.raises(ValueError, match=data_sources.SOURCES["bladder"][0][1]):
         data_sources.make("bladder", tmp_path, tmp_path)
     assert not (tmp_path / "bladder.npz").exists()
 
