@@ -67,6 +67,7 @@ METHODS = {
     "nesterov-classic": Look("Nesterov, classic step", "#117733", "d", (0, (1, 1))),
     "cg": Look("conjugate gradients", "#882255", "*", "-"),
     "ppm": Look("parallel projections", "#4477AA", "o", "-"),
+    "swept": Look("long local runs", "#DDAA33", "X", (0, (4, 1))),
     "anchored": Look("anchored average", "#EE6677", "s", (0, (6, 1))),
     "haugazeau": Look("Haugazeau", "#6B4226", "^", (0, (4, 1))),
     "dual": Look("dual", "#228833", "D", (0, (3, 1, 1, 1))),
