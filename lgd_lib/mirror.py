@@ -100,7 +100,8 @@ def dual_newton(potential: Potential, s0: Array, given: Equations) -> Array:
     Raises
     ------
     ArithmeticError
-        If the equations are not met to 1e-10: scales far below the rounding of the weights.
+        If the equations are not met to 1e-10 of what is summed up: scales far below the rounding of the
+        weights.
 
     Notes
     -----
@@ -121,7 +122,7 @@ def dual_newton(potential: Potential, s0: Array, given: Equations) -> Array:
         s = s0 + lam @ given.Vt
         w, c = potential.inverse(s), potential.slope(s)
         gap = given.Vt @ w - given.target
-        size = float(np.linalg.norm(w) + np.linalg.norm(given.target))
+        size = float(np.linalg.norm(w) + np.linalg.norm(c * s0) + np.linalg.norm(given.target))
         relative = float(np.linalg.norm(gap)) / size if size else 0.0
         if relative >= best / 2 and best <= ENOUGH:
             break  # rounding, not progress

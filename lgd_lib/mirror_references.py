@@ -136,8 +136,8 @@ def check_bregman(
     -----
     Error bound. With C = diag(c), c the slopes at w, e the first residual and f = (I - P)(s - s0), let
     A^2 = e^T (Vt C Vt^T)^-1 e and B^2 = f^T C f. If the potential's bend times 3.3 (A + B) / min sqrt(c) is
-    at most 1, the answer is within 3.3 max sqrt(c) (A + B): until there no slope changes by a factor above e. Otherwise
-    the bound is infinite. The rounding of both residuals is added.
+    at most 1, the answer is within 3.3 max sqrt(c) (A + B): no slope changes by a factor above e on the way.
+    Otherwise the bound is infinite. The rounding of both residuals is added.
     Source: standard conditions; the bound is ours, elementary. Cost: one decomposition of the pooled data.
 
     Examples

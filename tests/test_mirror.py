@@ -95,9 +95,9 @@ def test_the_euclidean_potential_gives_local_gd(name, seed):
     ours = iterates(rounds(problem, MirrorProjection(Euclidean()), MirrorAverage(Euclidean()), w0), 8)
     theirs = iterates(rounds(problem, ExactProjection(), Average(), w0), 8)
     assert relative(ours, theirs) <= 1e-9
-    assert (
-        relative(bregman_projection(problem, Euclidean(), w0).w, references.min_norm(problem, w0).w) <= 1e-9
-    )
+    for start in (w0, 1e4 * w0):
+        direct = bregman_projection(problem, Euclidean(), start)
+        assert relative(direct.w, references.min_norm(problem, start).w) <= 1e-9
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -134,6 +134,9 @@ def test_potentials_are_what_they_say(potential):
     assert np.allclose(
         (potential.inverse(s + h) - potential.inverse(s - h)) / (2 * h), potential.slope(s), rtol=1e-8
     )
+    for move in (0.1, 1.0, 3.0):
+        growth = np.abs(np.log(potential.slope(s + move) / potential.slope(s)))
+        assert (growth <= potential.bend * move + 1e-14).all()
     for e in np.eye(4):
         difference = potential.conjugate(s + h * e) - potential.conjugate(s - h * e)
         assert abs(difference / (2 * h) - e @ w) <= 1e-8
