@@ -1,9 +1,13 @@
 """Flower's simulation on the last-layer work: ``python flower_peer.py work.npz answer.npz``.
 
 The client is the plain torch script of `last_layer_peers`: a linear layer, SGD, all samples at once. Needs an
-environment with Flower and torch, apart from the project's, because Flower fixes versions of what others need
-too: ``python -m venv flower-env && flower-env/bin/pip install "flwr[simulation]==1.41.*" torch==2.13.*``. Give
-its Python to the benchmark as LGD_FLOWER_PYTHON.
+environment with Flower and torch, apart from the project's, because Flower fixes versions of what others
+need too. To make one:
+
+    python -m venv flower-env
+    flower-env/bin/pip install "flwr[simulation]==1.41.*" torch==2.13.*
+
+Give its Python to the benchmark as LGD_FLOWER_PYTHON.
 """
 
 import os
