@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from lgd_lib.mirror import Equations, dual_newton, equations, require_own_coordinates
 from lgd_lib.potentials import Hyperbolic
 from lgd_lib.problems import Node, Problem
+from lgd_lib.projections import one_target
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
 from lgd_lib.validation import Array, as_list, as_point, as_real, is_count, per_node
 
@@ -129,7 +130,7 @@ class DiagonalFlow:
     def prepare(self, problem: Problem) -> _PreparedFlow:
         """Decompose every node's rows."""
         require_own_coordinates(problem)
-        found = [equations(node, f"node {i}") for i, node in enumerate(problem.nodes)]
+        found = [equations(node, f"node {i}") for i, node in enumerate(one_target(problem).nodes)]
         return _PreparedFlow(problem.d, np.full(problem.M, math.inf), found)
 
 
@@ -177,7 +178,7 @@ class DiagonalSteps:
         """Check the numbers against the problem."""
         require_own_coordinates(problem)
         eta, L = per_node("eta", self.eta, problem.M), per_node("L", self.L, problem.M)
-        return _PreparedSteps(problem.d, L, problem.nodes, eta)
+        return _PreparedSteps(problem.d, L, one_target(problem).nodes, eta)
 
 
 @dataclass(frozen=True, eq=False)

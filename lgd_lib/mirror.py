@@ -13,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from lgd_lib.potentials import Euclidean, Potential
 from lgd_lib.problems import Node, Problem
-from lgd_lib.projections import factor
+from lgd_lib.projections import factor, one_target
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
 from lgd_lib.validation import Array, as_point
 
@@ -178,7 +178,7 @@ class MirrorProjection:
             require_own_coordinates(problem)
         return _PreparedMirror(
             self.potential,
-            [equations(node, f"node {i}") for i, node in enumerate(problem.nodes)],
+            [equations(node, f"node {i}") for i, node in enumerate(one_target(problem).nodes)],
             np.full(problem.M, math.inf),
             8 * problem.d_sent,
         )

@@ -13,6 +13,7 @@ from lgd_lib.certificates import TOLERANCE, Certificate
 from lgd_lib.mirror import dual_newton, equations, require_own_coordinates
 from lgd_lib.potentials import Euclidean, Hyperbolic, Potential
 from lgd_lib.problems import Problem
+from lgd_lib.projections import one_target
 from lgd_lib.references import METHODS, Reference
 from lgd_lib.validation import Array, as_point
 
@@ -69,7 +70,7 @@ def bregman_projection(
         require_own_coordinates(problem)
     start = np.zeros(problem.d) if w0 is None else as_point("w0", w0, problem.d)
     s0 = potential.mirror(start)
-    given = equations(problem.pooled, "problem")
+    given = equations(one_target(problem).pooled, "problem")
     if method == "closed":
         w = potential.inverse(s0 + dual_newton(potential, s0, given) @ given.Vt)
     elif isinstance(potential, Hyperbolic):
@@ -149,7 +150,11 @@ def check_bregman(
     """
     w = as_point("w", w, problem.d)
     start = np.zeros(problem.d) if w0 is None else as_point("w0", w0, problem.d)
-    s, s0, given = potential.mirror(w), potential.mirror(start), equations(problem.pooled, "problem")
+    s, s0, given = (
+        potential.mirror(w),
+        potential.mirror(start),
+        equations(one_target(problem).pooled, "problem"),
+    )
     c = potential.slope(s)
     e, moved = given.Vt @ w - given.target, s - s0
     f = moved - (given.Vt @ moved) @ given.Vt
