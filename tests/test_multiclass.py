@@ -16,10 +16,12 @@ from lgd_lib import (
     Node,
     NotSeparableError,
     Problem,
+    UndecidedError,
     rounds,
 )
 from lgd_lib.certificates import check_projection
 from lgd_lib.multiclass import multiclass_margins, predict, worst_margin
+from lgd_lib.multiclass_reference import multiclass_max_margin
 from lgd_lib.references import max_margin
 
 
@@ -88,6 +90,26 @@ def test_the_answer_satisfies_the_conditions_that_only_it_satisfies(name, seed):
 
 
 @every_kind
+def test_the_answer_from_the_gram_matrix_is_the_same(name, seed):
+    problem, _ = make(name, seed)
+    found, goal = multiclass_max_margin(problem), max_margin(multiclass_margins(problem))
+    assert close(found.w, goal.w, 1e-9)
+    assert found.certificate.error_bound >= np.linalg.norm(found.w - goal.w)
+    Z = multiclass_margins(problem).pooled.X
+    assert close(found.multipliers @ Z, goal.w, 1e-9)
+    assert found.multipliers.min() >= 0
+    if name != "scales 1e3 apart":
+        assert found.certificate.ok
+
+
+def test_the_gram_matrix_shows_that_nothing_separates():
+    problem = Problem([Node([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [0, 1, 1])], "multiclass")
+    with pytest.raises(UndecidedError, match="the pooled data: no solver found") as caught:
+        multiclass_max_margin(problem)
+    assert caught.value.margin < 1e-3
+
+
+@every_kind
 def test_the_row_space_commutes(name, seed):
     problem, _ = make(name, seed)
     small, _, lift = problem.row_space()
@@ -146,6 +168,10 @@ def test_a_problem_of_another_task_is_refused():
         ValueError, match=r"^nodes has the task 'classification'; it must have the task 'multi"
     ):
         multiclass_margins(problem)
+    with pytest.raises(
+        ValueError, match=r"^problem has the task 'classification'; it must have the task 'mu"
+    ):
+        multiclass_max_margin(problem)
 
 
 @pytest.mark.parametrize("w", [np.zeros(0), np.zeros(5), [[1.0, 2.0]]])
