@@ -25,6 +25,7 @@ from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.margins.separability import NotSeparableError, UndecidedError
 from lgd_lib.mirror import MirrorAverage, MirrorProjection
 from lgd_lib.multiclass import multiclass_margins
+from lgd_lib.normalised_steps import NormalisedSteps
 from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.potentials import Euclidean, Hyperbolic
 from lgd_lib.problems import Node, Problem
@@ -64,6 +65,7 @@ __all__ = [
     "MirrorAverage",
     "MirrorProjection",
     "Node",
+    "NormalisedSteps",
     "NotSeparableError",
     "OuterNesterov",
     "Problem",

@@ -138,8 +138,10 @@ class Haugazeau:
 class Bundle:
     """Keep every half-space the answers tell of, and project the start on their intersection. (C8b-limit)
 
-    A node that answers p_i = Pi_i(w) tells that C_i lies in {v : <g, v> >= <g, p_i>}, g = p_i - w. The next
-    point is the one nearest to w^0 in all half-spaces told so far.
+    A node that answers p_i = Pi_i(w) tells that C_i lies in {v : <g, v> >= <g, p_i>}, g = p_i - w. A node
+    that answers w_i = w + Z_i^T a with a >= 0, and 1^T a as "offset", tells that C_i lies in
+    {v : <g, v> >= 1^T a}, g = w_i - w. The next point is the one nearest to w^0 in all half-spaces told so
+    far.
 
     Parameters
     ----------
@@ -156,9 +158,10 @@ class Bundle:
     Notes
     -----
     Source: ours; outer approximation as in Haugazeau 1968 and Combettes 2000, with all cuts kept. Needs the
-    exact projections of `ExactMargin`. With w^0 = 0 the state holds "upper" = 1 / ||w||, which the margin
-    cannot exceed, and, if the nodes send their worst margin, "lower", which a point sent so far attains: it
-    is a bound while all nodes take part, since an absent node does not say its margin.
+    exact projections of `ExactMargin`, or the told sums of `NormalisedSteps`, with which it never ends but
+    comes as near as their temperature grows. With w^0 = 0 the state holds "upper" = 1 / ||w||, which the
+    margin cannot exceed, and, if the nodes send their worst margin, "lower", which a point sent so far
+    attains: it is a bound while all nodes take part, since an absent node does not say its margin.
     Weights play no part. Server memory: for each half-space one vector, and its products with the others.
     Cost: as `Average`, and one quadratic program, s^3 / 3 operations a change of its support of size s.
 
@@ -185,7 +188,7 @@ class Bundle:
     ) -> tuple[Memory, Array, Message]:
         """Add the half-spaces and project the anchor; the new point is estimate and next message."""
         w, anchor = message.point, state["anchor"]
-        cuts = _half_spaces(w, answers.points)
+        cuts = _half_spaces(w, answers.points, answers.scalars.get("offset"))
         normals = np.concatenate([state["normals"], cuts[0]])
         offsets = np.concatenate([state["offsets"], cuts[1]])
         gram = _grown(state["gram"], normals)
@@ -216,12 +219,17 @@ class Bundle:
         return np.asarray(tight | newest)
 
 
-def _half_spaces(w: Array, points: Array) -> tuple[Array, Array]:
+def _half_spaces(w: Array, points: Array, sums: Array | None = None) -> tuple[Array, Array]:
+    """Unit normals g / ||g|| of the moves g and the offsets <g, p_i> / ||g||, or sums / ||g|| where told."""
     moves = points - w
     lengths = np.linalg.norm(moves, axis=1)
     # A direction is known to eps ||w|| / length: a node that hardly moves while others are far from done
-    # would cut off part of the answer. The longest moves of a round may always tell; the proof needs no more.
+    # would cut off part of the answer. The longest moves of a round may always tell, if they are projections;
+    # the proof needs no more. Told sums come with moves that shorten at will, so they must be longer.
     size, longest = float(np.linalg.norm(w)), float(lengths.max())
+    if sums is not None:
+        told = lengths > 1e-6 * size
+        return moves[told] / lengths[told, None], sums[told] / lengths[told]
     told = (lengths > 1e-9 * size) | (lengths > max(1e-3 * longest, 1e-14 * size))
     normals = moves[told] / lengths[told, None]
     return normals, (normals * points[told]).sum(axis=1)

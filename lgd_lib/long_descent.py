@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.integrate import DOP853
 
 from lgd_lib.margin_descent import SLOPES, descend
 from lgd_lib.validation import Array
@@ -89,6 +88,7 @@ def _integrated(
     G: Array, m0: Array, h: Array, s: int, L: int, loss: str, a: Array, tolerance: float
 ) -> Array | None:
     """The solution at step L from a at step s, in the logarithm of the step; None where it is stiff."""
+    from scipy.integrate import DOP853
 
     def change(log_step: float, flat: Array) -> Array:
         moved = _change(G, m0, h[:, None], loss, flat.reshape(a.shape))
