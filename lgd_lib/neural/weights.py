@@ -229,6 +229,8 @@ def read_state(path: str | Path, sha256: str | None = None, remedy: str = "") ->
 def _safetensors(content: bytes) -> State:
     """Eight bytes with the length of the head, the head in JSON, then the numbers."""
     start = 8 + int.from_bytes(content[:8], "little")
+    if start > len(content):
+        raise ValueError("cut short within its head")
     head: dict[str, Any] = json.loads(content[8:start])
     head.pop("__metadata__", None)
     state = {}
