@@ -142,6 +142,25 @@ def test_the_consensus_limit_is_the_nearest_separating_point(name):
     assert close(W[-1], project_feasible(problem, w0).w, 1e-7)
 
 
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize(("rho", "relaxation"), [(1.0, 1.0), (0.3, 1.8), (3.0, 0.5)])
+def test_the_residuals_of_consensus_never_grow_and_add_up_to_the_bound(name, rho, relaxation):
+    problem, w0 = make(name, 1)
+    reference = project_feasible(problem, w0)
+    parts, begin = [], 0
+    for node in problem.nodes:
+        mu = reference.multipliers[begin : begin + node.N]
+        parts.append(mu @ plain_margins.signed(node))
+        begin += node.N
+    D = np.linalg.norm(reference.w - w0 + np.array(parts) / rho)
+    t, sizes = np.tile(w0, (problem.M, 1)), []
+    for r in islice(rounds(problem, ConsensusMargin(relaxation), Consensus(rho), w0), 100):
+        sizes.append(np.linalg.norm(r.W - t))
+        t = r.W
+    assert np.linalg.norm(sizes) <= D * np.sqrt(relaxation / (2 - relaxation)) * (1 + 1e-9)
+    assert (np.diff(sizes) <= 1e-10 * D).all()
+
+
 def test_wrong_use_is_refused_in_words():
     for relaxation in (0.0, 2.0, -1.0, float("nan")):
         with pytest.raises(ValueError, match="relaxation was"):
