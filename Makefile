@@ -76,6 +76,7 @@ endif
 bench: $(READY)
 	@$(RUN) benchmarks.regression
 	@$(RUN) benchmarks.classification
+	@$(RUN) benchmarks.finite_steps
 	@$(RUN) benchmarks.last_layer
 
 lint: $(READY)

@@ -106,6 +106,7 @@ def test_the_names_of_the_library_are_those_it_lists():
         (lgd_lib.Problem.row_space, "(self, w0=None)"),
         (lgd_lib.Problem.split, "(X, y, parts, task)"),
         (lgd_lib.GradientSteps, "(eta, L, loss='squared')"),
+        (lgd_lib.SGDSteps, "(eta, L, batch_size, replace=False, loss='squared')"),
         (lgd_lib.ExactProjection, "()"),
         (lgd_lib.Average, "()"),
         (
@@ -211,7 +212,7 @@ def test_what_is_raised_is_documented(name):
 
 
 def test_the_import_is_light_and_silent():
-    heavy = {"torch", "cvxpy", "matplotlib", "pandas", "sklearn", "IPython"}
+    heavy = {"torch", "cvxpy", "matplotlib", "numba", "pandas", "sklearn", "IPython"}
     code = f"import sys, lgd_lib; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
