@@ -14,13 +14,9 @@ import pytest
 
 import lgd_lib
 from lgd_lib import certificates, claims, datasets, references, theory
+from lgd_lib.neural import features, weights
 
-OPTIONAL = {"lgd_lib.neural"}
-MODULES = [
-    import_module(found.name)
-    for found in pkgutil.walk_packages(lgd_lib.__path__, "lgd_lib.")
-    if not any(found.name.startswith(name) for name in OPTIONAL)
-]
+MODULES = [import_module(found.name) for found in pkgutil.walk_packages(lgd_lib.__path__, "lgd_lib.")]
 ORDER = ["Parameters", "Returns", "Yields", "Raises", "Notes", "Examples"]
 MATHEMATICS = {
     "aggregation",
@@ -130,6 +126,15 @@ def test_the_names_of_the_library_are_those_it_lists():
         (claims.certify, "(chapter, claims, out=None)"),
         (claims.collect, "(folder, declared)"),
         (datasets.load, "(name, root=None)"),
+        (datasets.load_pictures, "(name, root=None)"),
+        (datasets.fashion_mnist, "(folder)"),
+        (datasets.cifar10, "(folder)"),
+        (weights.efficientnet_lite0, "()"),
+        (weights.local_backbone, "(path, network, extract, mean, std, sha256=None, name=None)"),
+        (
+            features.features,
+            "(backbone, pictures, size=64, batch_size=16, device='cpu', cache=None, dtype='float32')",
+        ),
     ],
 )
 def test_signatures_are_kept(function, signature):
@@ -148,6 +153,11 @@ def test_signatures_are_kept(function, signature):
         (lgd_lib.Node, "X y N d"),
         (claims.Claim, "id label statement measured predicted relation expected verdict"),
         (lgd_lib.History, "meta"),
+        (
+            datasets.Pictures,
+            "name images labels class_names groups group_names names held_out licence source N",
+        ),
+        (weights.Backbone, "name sha256 network extract mean std"),
     ],
 )
 def test_promised_attributes_exist(kind, names):
