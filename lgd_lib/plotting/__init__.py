@@ -75,6 +75,8 @@ METHODS = {
     "consensus": Look("consensus ADMM", "#CCBB44", "P", (0, (2, 1))),
     "anderson": Look("ADMM with Anderson", "#004488", "X", (0, (5, 1, 1, 1, 1, 1))),
     "bundle": Look("bundle", "#AA3377", "*", "-"),
+    "bundle-steps": Look("bundle, finite steps", "#EE3377", "h", (0, (4, 1))),
+    "sgd": Look("Local-SGD", "#009988", "p", (0, (3, 1, 1, 1))),
     "geometric": Look("geometric mean of parameters", "#0077BB", "o", "-"),
     "parameters": Look("average of parameters", "#CC3311", "s", (0, (6, 1))),
 }
