@@ -85,19 +85,28 @@ def test_without_a_budget_it_is_consensus_admm(monkeypatch):
     assert close(W, iterates(rounds(problem, ConsensusMargin(1.8), Consensus(0.3), w0), 40), 1e-12)
 
 
-def test_corrections_stay_within_the_budget(monkeypatch):
-    problem, w0 = make("one class nodes", 0)
-    monkeypatch.setattr(anderson, "BUDGET", 2.0)
-    corrections, before, first = 0.0, None, None
-    for r in islice(rounds(problem, AndersonConsensusMargin(), AndersonConsensus(), w0), 60):
+def corrections(problem, w0, K):
+    """||t^k - g^{k-1}|| of each round and what is spent, by first residuals, and the last estimate."""
+    sizes, spent, before, first = [], [], None, None
+    for r in islice(rounds(problem, AndersonConsensusMargin(), AndersonConsensus(), w0), K):
         g, residual = r.state.memory["g"], r.state.memory["r"]
-        if before is None:
-            first = np.linalg.norm(residual)
-        else:
-            corrections += np.linalg.norm(g - residual - before)
+        first = np.linalg.norm(residual) if first is None else first
+        sizes.append(0.0 if before is None else np.linalg.norm(g - residual - before) / first)
+        spent.append(float(r.state.aggregation["spent"]) / first)
         before = g
-    assert 0 < corrections <= 2.0 * first
-    assert close(r.w, project_feasible(problem, w0).w, 1e-4)
+    return np.array(sizes), np.array(spent), r.w
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5])
+def test_corrections_stay_within_the_budget(monkeypatch, part):
+    problem, w0 = make("one class nodes", 0)
+    free = corrections(problem, w0, 300)[0]
+    budget = part * free.sum()
+    monkeypatch.setattr(anderson, "BUDGET", budget)
+    sizes, spent, w = corrections(problem, w0, 300)
+    assert 0 < spent[-1] <= budget
+    assert (np.cumsum(sizes)[1:] <= spent[:-1] * (1 + 1e-9) + 1e-12).all()
+    assert close(w, project_feasible(problem, w0).w, 1e-6)
 
 
 def test_a_residual_that_doubles_forgets_the_past():
