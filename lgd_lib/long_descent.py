@@ -17,6 +17,8 @@ AGREEMENT = 1e-10
 """Largest relative difference of two integrations, from different switches, at which one is accepted."""
 EVALUATIONS = 3_000
 """Evaluations after which an integration is given up: the equation is stiff."""
+SWITCHES = 8
+"""Integrations tried; the last takes over after 2^7 times as many exact steps as the first."""
 MOST_EXACT = 10**8
 """Largest number of steps that are taken one by one when the integrator is not accepted."""
 
@@ -26,8 +28,8 @@ def descend_long(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Arra
 
     s exact steps, then the equation that gradient descent follows to third order in its step,
     da/dt = p + (h/2) q * Gp + h^2 (r * (Gp)^2 / 12 + q * G(q * Gp) / 3), p = -loss'(m), q = -dp/dm,
-    r = d^2p/dm^2, from t = h s to t = h L. This is done for s = 1,000, 2,000, 4,000, ... until two answers
-    agree to `AGREEMENT`, each node's difference measured by the norm of its model.
+    r = d^2p/dm^2, from t = h s to t = h L. This is done for s = 1,000, 2,000, 4,000, ..., `SWITCHES` times
+    at most, until two answers agree to `AGREEMENT`, each node's difference measured by the norm of its model.
 
     Parameters
     ----------
@@ -47,10 +49,10 @@ def descend_long(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Arra
 
     Notes
     -----
-    If they do not agree before s reaches L, or an integration costs more than `EVALUATIONS`, all steps are
-    exact. What the equation leaves out is of relative size 1 / (s^2 L) on separable data, so the difference
-    overstates the error of the later answer about threefold; the integrations also use different tolerances.
-    Data that are not separable end in exact steps: there p does not fade, and the equation is stiff.
+    If none agree, or an integration costs more than `EVALUATIONS`, all steps are exact. What the equation
+    leaves out is of relative size 1 / (s^2 L) on separable data, so the difference overstates the error of
+    the later answer about threefold; the integrations also use different tolerances. Where data do not
+    separate, p does not fade and the equation is soon too stiff: then all steps are exact.
     Source: the modified equation is standard (Hairer, Lubich and Wanner 2006, chapter IX). Cost: some
     thousand exact steps and some thousand products with the Gram matrices, whatever L is.
 
@@ -62,7 +64,7 @@ def descend_long(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Arra
     """
     s, before = FIRST_SWITCH, None
     a, m = descend(G, m0, h, s, loss)
-    for tolerance in (1e-12, *[1e-13] * 60):
+    for tolerance in (1e-12, *[1e-13] * (SWITCHES - 1)):
         if not np.isfinite(m).all() or s >= L:
             break
         found = _integrated(G, m0, h, s, L, loss, a, tolerance)
