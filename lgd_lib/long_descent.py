@@ -53,7 +53,7 @@ def descend_long(G: Array, m0: Array, h: Array, L: int, loss: str) -> tuple[Arra
     leaves out is of relative size 1 / (s^2 L) on separable data, so the difference overstates the error of
     the later answer about threefold; the integrations also use different tolerances. Where data do not
     separate, p does not fade and the equation is soon too stiff: then all steps are exact.
-    Source: the modified equation is standard (Hairer, Lubich and Wanner 2006, chapter IX). Cost: some
+    Source: the modified equation is standard (Hairer, Lubich and Wanner 2006). Cost: some
     thousand exact steps and some thousand products with the Gram matrices, whatever L is.
 
     Examples

@@ -138,7 +138,7 @@ def descend(
     a = np.zeros_like(m0) if begun is None else begun.copy()
     if L >= COMPILED_FROM and compiled_descent.available():
         return a, compiled_descent.kernel()(G, m0, a, h, L, loss == "logistic")
-    slope, size, p = SLOPES[loss], h[:, None], np.empty_like(m0)
+    slope, size, p = SLOPES[loss], np.repeat(h[:, None], m0.shape[1], axis=1), np.empty_like(m0)
     column = a[..., None]
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         m = np.matmul(G, column)[..., 0] + m0
