@@ -1,0 +1,164 @@
+"""Results of an experiment in one JSON file: written whole, gone on with, and read for a figure."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lgd_lib.history import versions
+
+Results = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def about(device: str) -> dict[str, Any]:
+    """Return where and with what results are made: device, versions, commit and date.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+
+    Returns
+    -------
+    dict
+
+    Notes
+    -----
+    The commit is "unknown" outside a git checkout, and ends in "+" where the library differs from it.
+    Cost: two calls of git.
+
+    Examples
+    --------
+    >>> sorted(about("cpu"))
+    ['commit', 'date', 'device', 'versions']
+    """
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.machine()
+    commit = _git("rev-parse", "--short", "HEAD")
+    changed = "+" if _git("status", "--porcelain", "lgd_lib") else ""
+    return {
+        "device": f"{device}: {name}, {os.cpu_count()} cores",
+        "versions": versions() | {"torch": torch.__version__},
+        "commit": commit + changed if commit else "unknown",
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _git(*words: str) -> str:
+    try:
+        found = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
+
+
+def write(path: str | Path, results: Mapping[str, Any]) -> None:
+    """Write results to `path`, replacing an older file only when the new one is complete.
+
+    Parameters
+    ----------
+    path : str or Path
+    results : mapping
+        What JSON holds; no infinity and no NaN.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+
+    Notes
+    -----
+    Cost: one write, then a rename.
+
+    Examples
+    --------
+    >>> write("results.json", {"kind": "none"})  # doctest: +SKIP
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read(path: str | Path, experiment: str) -> Results:
+    """Return the results at `path`.
+
+    Parameters
+    ----------
+    path : str or Path
+    experiment : str
+        Which experiment they must be of.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is damaged or holds something else.
+
+    Notes
+    -----
+    Cost: one read.
+
+    Examples
+    --------
+    >>> read("results.json", "last_layer")  # doctest: +SKIP
+    """
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"path {str(path)!r} is damaged: {error}") from error
+    if not isinstance(found, dict) or found.get("experiment") != experiment:
+        raise ValueError(f"path {str(path)!r} holds no results of {experiment!r}")
+    return found
+
+
+def stored(experiment: str, root: str | Path | None = None) -> Results | None:
+    """Return the finished results of the full profile that come with the book, or None where there are none.
+
+    Parameters
+    ----------
+    experiment : str
+    root : str or Path, optional
+        Folder to look in; `data/results` of the checkout by default.
+
+    Returns
+    -------
+    dict or None
+        None, too, where they are not finished yet.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged.
+
+    Notes
+    -----
+    Cost: one read.
+
+    Examples
+    --------
+    >>> stored("no such experiment") is None
+    True
+    """
+    path = Path(ROOT / "data" / "results" if root is None else root) / f"{experiment}.json"
+    if not path.is_file():
+        return None
+    found = read(path, experiment)
+    return found if found.get("finished") else None
