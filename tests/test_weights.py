@@ -167,7 +167,7 @@ def test_missing_files_and_wrong_colours_are_named(tmp_path, state):
 # Devices
 
 
-def test_a_gpu_that_is_not_there_is_refused_run(monkeypatch):
+def test_a_gpu_that_is_not_there_is_refused_in_words(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert checked_device("cpu") == torch.device("cpu")
     with pytest.raises(ValueError, match=r"device was 'cuda', but torch .* finds no GPU here"):
