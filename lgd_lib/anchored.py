@@ -194,9 +194,10 @@ class Bundle:
         gram = _grown(state["gram"], normals)
         # The last support and all new half-spaces: the new point is outside most of those.
         guess = np.concatenate([state["support"] > 0, np.ones(cuts[1].size, dtype=bool)])
-        following, multipliers = _nearest(
-            anchor, UnitRows(normals, np.ones(guess.size), gram), offsets, guess
-        )
+        following, multipliers = w, state["support"]
+        if cuts[1].size:  # otherwise w is the nearest point already
+            rows = UnitRows(normals, np.ones(guess.size), gram)
+            following, multipliers = _nearest(anchor, rows, offsets, guess)
         kept = self._kept(multipliers)
         new = {"anchor": anchor, "normals": normals[kept], "offsets": offsets[kept]}
         new |= {"gram": gram[np.ix_(kept, kept)], "support": np.where(multipliers[kept] > 0, 1.0, 0.0)}
