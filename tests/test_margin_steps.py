@@ -200,3 +200,10 @@ def test_data_that_are_not_separable_reach_the_minimiser(loss):
     run = rounds(problem, GradientSteps(0.2, 500, loss), Average(), np.zeros(2))
     *_, r = islice(run, 20)
     assert np.linalg.norm(LOSSES[loss].gradient(problem.nodes[0], r.w)) < 1e-13
+
+
+def test_an_answer_whose_loss_overflows_is_refused_although_it_is_finite():
+    # From -7 one step leads to 4 e^7 / 2 - 7 = 2186, where the second margin is -1093.
+    problem = Problem([Node([[1.0], [-0.5]], [1.0, 1.0])], "classification")
+    with pytest.raises(ValueError, match=r"^eta was 4; node 0 overflows in round 0"):
+        next(rounds(problem, GradientSteps(4.0, 1, "exponential"), Average(), np.array([-7.0])))
