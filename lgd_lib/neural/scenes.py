@@ -165,13 +165,13 @@ class Layer:
         return np.asarray(np.degrees(2 * np.arcsin(np.minimum(1.0, gaps / reach))))
 
     def metrics(self, problem: Problem, goal: Array) -> dict[str, Callable[[Round], float]]:
-        """Return what is measured in each round: angle, margin, ln of the loss, held-out accuracy.
+        """Return what is measured in each round: angle, length, margin, ln of the loss, held-out accuracy.
 
         Parameters
         ----------
         problem : Problem
         goal : ndarray, shape (C r,)
-            The max-margin layer: angles, in degrees, are to it, and margins a share of its own.
+            The max-margin layer: angles, in degrees, are to it, lengths and margins shares of its own.
 
         Returns
         -------
@@ -185,6 +185,7 @@ class Layer:
 
         return {
             "angle": angle,
+            "length": lambda r: float(np.linalg.norm(r.w)) / size,
             "margin": lambda r: worst_margin(problem, r.w) * size,
             "log_loss": lambda r: softmax.log_value(problem.pooled, r.w),
             "accuracy": lambda r: float((predict(self.X_test, r.w) == self.y_test).mean()),
