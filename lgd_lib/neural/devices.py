@@ -1,8 +1,10 @@
-"""The device that was asked for, or an error in words."""
+"""The device that was asked for, or an error in words; random draws of torch from a given seed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -43,3 +45,38 @@ def checked_device(device: str) -> torch.device:
         found = f"finds {there} GPU(s)" if there else "finds no GPU"
         raise ValueError(f"device was {device!r}, but torch {torch.__version__} {found} here; try 'cpu'")
     return torch.device(device)
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let torch draw from a seed inside a `with` statement, and give its own random state back afterwards.
+
+    Parameters
+    ----------
+    seed : int
+    device : torch.device
+        On a GPU its stream is seeded too.
+
+    Yields
+    ------
+    None
+
+    Notes
+    -----
+    Cost: a copy of the random state, some microseconds.
+
+    Examples
+    --------
+    >>> with seeded(3, torch.device("cpu")):
+    ...     first = torch.rand(1)
+    >>> with seeded(3, torch.device("cpu")):
+    ...     print(torch.rand(1) == first)
+    tensor([True])
+    """
+    gpus = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
