@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lgd_lib.neural.answers import TrainedAnswers
-from lgd_lib.neural.devices import seeded
+from lgd_lib.neural.devices import out_of_memory, seeded
 from lgd_lib.neural.flat import FlatNetwork
 from lgd_lib.neural.networks import NetworkProblem
 from lgd_lib.neural.optimisers import Buffers, Optimiser
@@ -149,7 +149,7 @@ class PreparedNetwork:
                 else:
                     answer = self._alone(point, clients[0], kept)
             except (MemoryError, RuntimeError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 raise MemoryError(self._advice(nodes, k)) from error
             if not torch.isfinite(answer[0]).all():
@@ -204,9 +204,3 @@ class PreparedNetwork:
             f"{who} ran out of memory in round {k} on {self.problem.device!r} with batches of "
             f"{int(self.batch[nodes].max())}; lower {lower}"
         )
-
-
-def _out_of_memory(error: Exception) -> bool:
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
-    return known or any(word in str(error).lower() for word in words)

@@ -1,4 +1,4 @@
-"""The device that was asked for, or an error in words; random draws of torch from a given seed."""
+"""The device that was asked for, or an error in words; torch's random draws and lack of memory."""
 
 from __future__ import annotations
 
@@ -80,3 +80,29 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
             with torch.cuda.device(gpu):
                 torch.cuda.manual_seed(seed)
         yield
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether an error says that memory does not suffice.
+
+    Parameters
+    ----------
+    error : Exception
+        Torch tells it in several ways.
+
+    Returns
+    -------
+    bool
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory")), out_of_memory(KeyError())
+    (True, False)
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    return known or any(word in str(error).lower() for word in words)

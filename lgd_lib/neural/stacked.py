@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from lgd_lib.batches import batches
+from lgd_lib.neural.devices import out_of_memory
 from lgd_lib.neural.flat import FlatNetwork
 from lgd_lib.neural.networks import Loss, Samples
 from lgd_lib.neural.optimisers import Buffers, Optimiser
@@ -132,6 +133,8 @@ def obstacle(net: FlatNetwork, loss: Loss, samples: Samples) -> str:
     try:
         gradients(net, loss)(V, X, y, V.new_ones(2, 1))
     except (RuntimeError, NotImplementedError) as error:
+        if out_of_memory(error):
+            raise
         return str(error).splitlines()[0]
     return ""
 
