@@ -1,4 +1,4 @@
-"""Pretrained networks, the last layer on top of them, and whole networks; needs torch (the extra `neural`)."""
+"""Pretrained networks, their last layer, and whole networks; needs torch (the extra `neural`)."""
 
 from importlib.util import find_spec
 
