@@ -1,4 +1,4 @@
-"""Two-layer networks without biases: homogeneous of degree 2, from lazy to rich initialisation."""
+"""Two-layer networks without biases: homogeneous in their weights, from lazy to rich initialisation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from torch.func import functional_call, grad, vmap
 from lgd_lib.neural.networks import NetworkProblem
 from lgd_lib.validation import is_count
 
-DEGREE = 2
-"""f(x; c w) = c^2 f(x; w) for c > 0."""
+DEGREE = 3
+"""f(x; c w) = c^3 f(x; w) for c > 0."""
 
 
 class TwoLayer(nn.Module):
-    """f(x) = sum_j a_j max(u_j^T x, 0), with weights of a given size that come in pairs.
+    """f(x) = sum_j a_j max(u_j^T x, 0)^2, with weights of a given size that come in pairs.
 
     Unit j and unit j + width/2 start with the same u_j and opposite a_j, so that f = 0 at the start.
 
@@ -43,7 +43,8 @@ class TwoLayer(nn.Module):
 
     Notes
     -----
-    In float64. With a large scale the network stays close to its linearisation at the start while it fits.
+    In float64. The square makes f smooth in the weights: a point is stationary or it is not, without kinks.
+    With a large scale the network stays close to its linearisation at the start while it fits.
 
     Examples
     --------
@@ -75,7 +76,7 @@ class TwoLayer(nn.Module):
         -------
         Tensor, shape (n,)
         """
-        return torch.relu(X @ self.inner.T) @ self.outer
+        return torch.relu(X @ self.inner.T).square() @ self.outer
 
 
 def squared(outputs: Tensor, y: Tensor) -> Tensor:
@@ -142,14 +143,14 @@ def tangents(problem: NetworkProblem, w: ArrayLike, X: Tensor) -> NDArray[Any]:
 
     Notes
     -----
-    Where a unit is exactly at its kink, torch's derivative there. Cost: n gradients.
+    Cost: n gradients.
 
     Examples
     --------
     >>> from lgd_lib.neural.networks import Samples
     >>> one = Samples(torch.ones(1, 1).double(), torch.ones(1).double())
     >>> problem = NetworkProblem([one], partial(TwoLayer, 1, 2, 1.0), squared)
-    >>> bool((tangents(problem, [2.0, -1.0, 3.0, 5.0], one.X) == [[3.0, 0.0, 2.0, 0.0]]).all())
+    >>> bool((tangents(problem, [2.0, -1.0, 3.0, 5.0], one.X) == [[12.0, 0.0, 4.0, 0.0]]).all())
     True
     """
     net = problem.flat()
@@ -170,7 +171,7 @@ class MarginReport:
     Parameters
     ----------
     margin : float
-        Normalised: min_j y_j f(x_j; w) / ||w||^2; negative where a sample is misclassified.
+        Normalised: min_j y_j f(x_j; w) / ||w||^3; negative where a sample is misclassified.
     residual : float
         Of the conditions of Karush, Kuhn and Tucker, relative; infinite where the margin is not positive.
     multipliers : ndarray, shape (N,)
@@ -195,7 +196,7 @@ def margin_report(problem: NetworkProblem, w: ArrayLike) -> MarginReport:
     Parameters
     ----------
     problem : NetworkProblem
-        A network of degree 2 with one output, and labels -1 and +1.
+        A network of degree 3 with one output, and labels -1 and +1.
     w : array_like, shape (d,)
 
     Returns
@@ -221,14 +222,14 @@ def margin_report(problem: NetworkProblem, w: ArrayLike) -> MarginReport:
     margins = y * problem.outputs(point, samples.X)
     lowest, length = float(margins.min()), float(np.linalg.norm(point))
     if lowest <= 0 or length == 0:
-        return MarginReport(lowest / length**2 if length else 0.0, np.inf, np.zeros(y.size))
+        return MarginReport(lowest / length**DEGREE if length else 0.0, np.inf, np.zeros(y.size))
     scaled = point / lowest ** (1 / DEGREE)
     size = float(np.linalg.norm(scaled))
     h = y[:, None] * tangents(problem, scaled, samples.X)
     slack = margins / lowest - 1
     system = np.concatenate([h.T, np.diag(slack / size)]) / size
     mu, residual = nnls(system, np.concatenate([scaled / size, np.zeros(y.size)]), maxiter=100 * y.size)
-    return MarginReport(lowest / length**2, float(residual), mu)
+    return MarginReport(lowest / length**DEGREE, float(residual), mu)
 
 
 def two_layer(d: int, width: int, scale: float) -> Callable[[], nn.Module]:
