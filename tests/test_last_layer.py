@@ -137,21 +137,22 @@ def test_a_layer_is_the_same_problem_in_fewer_coordinates():
     assert np.linalg.norm(X, axis=1).mean() == pytest.approx(1, rel=0.05)
 
 
-def test_no_turn_within_the_angle_changes_a_prediction():
+def test_each_prediction_changes_at_its_angle_and_not_before():
     layer, rng = Layer.of(SETS["fashion"], 0), np.random.default_rng(0)
     w = rng.standard_normal(3 * layer.X.shape[1])
     w /= np.linalg.norm(w)
-    before, turning = predict(layer.X_test, w), layer.turning_angles(w)
+    before, turning = predict(layer.X_test, w), layer.turning_angles(5 * w)
     assert turning.min() > 0
     for j, x in enumerate(layer.X_test):
-        scores = layer.X_test[j] @ w.reshape(3, -1).T
-        first, second = np.argsort(-scores)[:2]
-        push = np.zeros((3, len(x)))  # the steepest way to change it
+        first, second = np.argsort(-(w.reshape(3, -1) @ x))[:2]
+        push = np.zeros((3, len(x)))  # straight away from the best class, towards the second
         push[first], push[second] = -x, x
         push = push.ravel() - (push.ravel() @ w) * w
-        t = np.radians(0.999 * turning[j])
-        turned = np.cos(t) * w + np.sin(t) * push / np.linalg.norm(push)
-        assert predict(layer.X_test[[j]], turned)[0] == before[j]
+        push /= np.linalg.norm(push)
+        for share in (0.999, 1.001):
+            t = np.radians(share * turning[j])
+            found = predict(layer.X_test[[j]], np.cos(t) * w + np.sin(t) * push)[0]
+            assert (found == before[j]) == (share < 1)
 
 
 def test_natural_nodes_and_those_that_are_not_there():

@@ -196,7 +196,7 @@ def accuracy_figure(
     >>> figure.axes[0].get_xscale()
     'log'
     """
-    figure = new_figure(size=(6.8, 4.8))
+    figure = new_figure(size=(6.8, 5.0))
     axes = figure.axes[0]
     at, room = np.asarray(sure[0]), np.asarray(sure[1])
     axes.plot(at, np.minimum(centre + room, 1), label="no farther than this", zorder=1, **THEORY)
@@ -207,7 +207,7 @@ def accuracy_figure(
     found = [value for run in runs.values() for value in run["accuracy"] if value is not None]
     axes.set(xscale="log", xlabel="angle to the max-margin layer (degrees)", ylabel="held-out accuracy")
     axes.set_ylim(min(*found, centre) - 0.05, max(*found, centre) + 0.05)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 
