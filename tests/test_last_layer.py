@@ -17,6 +17,7 @@ from lgd_lib.neural.frozen import Frozen, freeze
 from lgd_lib.neural.last_layer import last_layer
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.neural.scenes import SCENES, SIZES, Layer, Sizes, methods, spread
+from lgd_lib.plotting.layers import beside_figure
 from lgd_lib.references import max_margin
 
 TINY = Sizes({"fashion": (0, 1, 2), "emoji": (0, 1, 2)}, 40, 5, 4, 3, 12, (1, 3), 2, 5)
@@ -254,3 +255,19 @@ def test_numpy_scipy_and_torch_are_enough():
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "python -m lgd_lib.neural" in done.stdout
+
+
+def test_stored_results_are_drawn_beside_the_own_run_and_never_in_its_panel(whole):
+    own = {"bundle": whole["runs"]["emoji / vendors / bundle / seed 0"]}
+    rounds, mean = [1, 2, 4], np.array([9.0, 3.0, 1.0])
+    for stored in (None, {"ppm": (rounds, mean, mean / 2, 2 * mean)}):
+        left, right = beside_figure(own, stored, ylabel="angle").axes
+        assert [text.get_text() for text in left.get_legend().get_texts()] == ["bundle"]
+        assert left.get_legend().get_title().get_text() == "this run"
+        assert len(left.lines) == 1
+        if stored is None:
+            assert right.get_legend() is None
+            assert right.texts[0].get_text() == "no stored results"
+        else:
+            assert right.get_legend().get_title().get_text() == "stored results, full size"
+            assert [text.get_text() for text in right.get_legend().get_texts()] == ["parallel projections"]
