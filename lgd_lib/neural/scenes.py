@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lgd_lib import partition
 from lgd_lib.aggregation import Average
 from lgd_lib.anchored import Anchored, Bundle
+from lgd_lib.descent.sgd_steps import SGDSteps
 from lgd_lib.local_solvers import GradientSteps
 from lgd_lib.losses import softmax
 from lgd_lib.margin_solvers import ExactMargin
@@ -20,7 +21,6 @@ from lgd_lib.multiclass import predict, worst_margin
 from lgd_lib.neural.frozen import Frozen
 from lgd_lib.problems import Node, Problem
 from lgd_lib.runner import Round
-from lgd_lib.sgd_steps import SGDSteps
 from lgd_lib.validation import Array
 
 SCENES = (
