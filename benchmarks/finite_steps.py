@@ -26,14 +26,14 @@ from lgd_lib import (
     NormalisedSteps,
     Problem,
     SGDSteps,
-    compiled_descent,
     partition,
     record,
     references,
     rounds,
 )
-from lgd_lib.long_descent import descend_long
-from lgd_lib.margin_descent import descend
+from lgd_lib.descent import compiled_descent
+from lgd_lib.descent.long_descent import descend_long
+from lgd_lib.descent.margin_descent import descend
 
 M, N_I, D, L, FAR = 10, 50, 1000, 1000, 10**7
 torch.set_num_threads(1)

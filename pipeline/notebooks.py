@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 
 PARAMETERS = ("profile", "seed", "device", "out")
-LATE = ("claims", "status")  # these read what the chapters left behind, so they run after them
+LATE = ("claims", "status", "versions")  # these read what the chapters left behind, so they run after them
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 
 

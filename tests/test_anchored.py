@@ -190,10 +190,11 @@ def test_a_bounded_bundle_keeps_what_is_tight_and_the_newest_others(slack):
 
 def test_moves_that_are_mostly_rounding_tell_nothing_while_others_are_long():
     w, point = np.array([1.0, 0.0]), np.array([1.0, 1e-12])
-    far, near = np.array([2.0, 0.0]), np.array([1.0 + 1e-13, 0.0])
+    far, near = np.array([2.0, 0.0]), np.array([1.0 + 3e-13, 0.0])
     assert _half_spaces(w, np.array([far, point]))[0].tolist() == [[1.0, 0.0]]
     assert len(_half_spaces(w, np.array([near, point]))[0]) == 2
     assert len(_half_spaces(w, np.array([w, w + 1e-16]))[0]) == 0
+    assert len(_half_spaces(w, np.array([w, w + np.array([0, 5e-14])]))[0]) == 0  # rounding
     normals, offsets = _half_spaces(w, np.array([[4.0, 4.0]]))
     assert normals[0] == pytest.approx([0.6, 0.8])
     assert offsets[0] == pytest.approx(0.6 * 4 + 0.8 * 4)

@@ -17,6 +17,7 @@ from lgd_lib.neural.frozen import Frozen, freeze
 from lgd_lib.neural.last_layer import last_layer
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.neural.scenes import SCENES, SIZES, Layer, Sizes, methods, spread
+from lgd_lib.plotting.layers import beside_figure
 from lgd_lib.references import max_margin
 
 TINY = Sizes({"fashion": (0, 1, 2), "emoji": (0, 1, 2)}, 40, 5, 4, 3, 12, (1, 3), 2, 5)
@@ -137,21 +138,22 @@ def test_a_layer_is_the_same_problem_in_fewer_coordinates():
     assert np.linalg.norm(X, axis=1).mean() == pytest.approx(1, rel=0.05)
 
 
-def test_no_turn_within_the_angle_changes_a_prediction():
+def test_each_prediction_changes_at_its_angle_and_not_before():
     layer, rng = Layer.of(SETS["fashion"], 0), np.random.default_rng(0)
     w = rng.standard_normal(3 * layer.X.shape[1])
     w /= np.linalg.norm(w)
-    before, turning = predict(layer.X_test, w), layer.turning_angles(w)
+    before, turning = predict(layer.X_test, w), layer.turning_angles(5 * w)
     assert turning.min() > 0
     for j, x in enumerate(layer.X_test):
-        scores = layer.X_test[j] @ w.reshape(3, -1).T
-        first, second = np.argsort(-scores)[:2]
-        push = np.zeros((3, len(x)))  # the steepest way to change it
+        first, second = np.argsort(-(w.reshape(3, -1) @ x))[:2]
+        push = np.zeros((3, len(x)))  # straight away from the best class, towards the second
         push[first], push[second] = -x, x
         push = push.ravel() - (push.ravel() @ w) * w
-        t = np.radians(0.999 * turning[j])
-        turned = np.cos(t) * w + np.sin(t) * push / np.linalg.norm(push)
-        assert predict(layer.X_test[[j]], turned)[0] == before[j]
+        push /= np.linalg.norm(push)
+        for share in (0.999, 1.001):
+            t = np.radians(share * turning[j])
+            found = predict(layer.X_test[[j]], np.cos(t) * w + np.sin(t) * push)[0]
+            assert (found == before[j]) == (share < 1)
 
 
 def test_natural_nodes_and_those_that_are_not_there():
@@ -253,3 +255,19 @@ def test_numpy_scipy_and_torch_are_enough():
     done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "python -m lgd_lib.neural" in done.stdout
+
+
+def test_stored_results_are_drawn_beside_the_own_run_and_never_in_its_panel(whole):
+    own = {"bundle": whole["runs"]["emoji / vendors / bundle / seed 0"]}
+    rounds, mean = [1, 2, 4], np.array([9.0, 3.0, 1.0])
+    for stored in (None, {"ppm": (rounds, mean, mean / 2, 2 * mean)}):
+        left, right = beside_figure(own, stored, ylabel="angle").axes
+        assert [text.get_text() for text in left.get_legend().get_texts()] == ["bundle"]
+        assert left.get_legend().get_title().get_text() == "this run"
+        assert len(left.lines) == 1
+        if stored is None:
+            assert right.get_legend() is None
+            assert right.texts[0].get_text() == "no stored results"
+        else:
+            assert right.get_legend().get_title().get_text() == "stored results, full size"
+            assert [text.get_text() for text in right.get_legend().get_texts()] == ["parallel projections"]

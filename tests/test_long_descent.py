@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from instances import close
 
-from lgd_lib import Average, GradientSteps, Node, Problem, compiled_descent, long_descent, rounds
-from lgd_lib.long_descent import AGREEMENT, LONG, _change, descend_long
-from lgd_lib.margin_descent import descend
+from lgd_lib import Average, GradientSteps, Node, Problem, rounds
+from lgd_lib.descent import compiled_descent, long_descent
+from lgd_lib.descent.long_descent import AGREEMENT, LONG, _change, descend_long
+from lgd_lib.descent.margin_descent import descend
 
 both = pytest.mark.parametrize("loss", ["exponential", "logistic"])
 
@@ -127,7 +128,7 @@ def test_rounds_use_the_integrator_from_the_stated_length_on(loss, monkeypatch):
         calls.append(arguments[3])
         return descend_long(*arguments)
 
-    monkeypatch.setattr("lgd_lib.margin_steps.descend_long", spy)
+    monkeypatch.setattr("lgd_lib.descent.margin_steps.descend_long", spy)
     problem = Problem([Node([[2.0, 0.0], [1.0, 1.0]], [1.0, 1.0])], "classification")
     for L in (LONG - 1, LONG):
         next(rounds(problem, GradientSteps(0.1, L, loss), Average(), np.zeros(2)))

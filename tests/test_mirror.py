@@ -22,9 +22,9 @@ from lgd_lib import (
     references,
     rounds,
 )
-from lgd_lib.diagonal import network_scale, network_start, network_weights
-from lgd_lib.mirror_references import bregman_projection, check_bregman
-from lgd_lib.potentials import divergence
+from lgd_lib.mirrors.diagonal import network_scale, network_start, network_weights
+from lgd_lib.mirrors.potentials import divergence
+from lgd_lib.mirrors.references import bregman_projection, check_bregman
 
 
 def sparse_problem(seed, sizes=(3, 4, 3), d=30):

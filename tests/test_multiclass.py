@@ -22,6 +22,7 @@ from lgd_lib import (
 from lgd_lib.certificates import check_projection
 from lgd_lib.multiclass import multiclass_margins, predict, worst_margin
 from lgd_lib.multiclass_reference import multiclass_max_margin
+from lgd_lib.partition_report import report
 from lgd_lib.references import max_margin
 
 
@@ -183,3 +184,10 @@ def test_a_model_of_the_wrong_shape(w):
 def test_no_model_has_no_margin():
     problem, _ = make("three classes", 0)
     assert math.isnan(worst_margin(problem, np.zeros(problem.size)))
+
+
+def test_the_partition_report_counts_classes_and_softmax_gradients():
+    nodes = [Node(np.eye(4)[:2], [0, 0]), Node(np.eye(4)[2:], [1, 2])]
+    found = report(Problem(nodes, "multiclass"))
+    assert found.label_distance == pytest.approx([0.5, 0.5])
+    assert found.gradient_diversity == pytest.approx(1.0)  # orthogonal rows, orthogonal gradients

@@ -10,7 +10,7 @@ from instances import make as make_regression
 from margin_instances import make
 
 from lgd_lib import Average, GradientSteps, Node, Problem, SGDSteps, Subset, rounds
-from lgd_lib.batches import BLOCK, batches
+from lgd_lib.descent.batches import BLOCK, batches
 
 every_loss = pytest.mark.parametrize("loss", ["squared", "exponential", "logistic"])
 

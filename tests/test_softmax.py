@@ -9,7 +9,7 @@ import pytest
 from class_instances import close, descended, every_kind, gradient, make, probabilities
 
 from lgd_lib import Average, ExactMargin, GradientSteps, Node, Problem, SGDSteps, Subset, rounds
-from lgd_lib.batches import batches
+from lgd_lib.descent.batches import batches
 from lgd_lib.losses import logistic, softmax
 from lgd_lib.multiclass import multiclass_margins
 

@@ -7,9 +7,9 @@ import pytest
 from test_mirror import relative, sparse_problem
 
 from lgd_lib import Average, DiagonalFlow, GeometricMean, Hyperbolic, Problem, rounds
-from lgd_lib.diagonal import network_scale, network_start, network_weights
-from lgd_lib.mirror_references import check_bregman
-from lgd_lib.potentials import divergence
+from lgd_lib.mirrors.diagonal import network_scale, network_start, network_weights
+from lgd_lib.mirrors.potentials import divergence
+from lgd_lib.mirrors.references import check_bregman
 from lgd_lib.problems import Node
 from lgd_lib.theory import regression_rate
 

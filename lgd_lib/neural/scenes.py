@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lgd_lib import partition
 from lgd_lib.aggregation import Average
 from lgd_lib.anchored import Anchored, Bundle
+from lgd_lib.descent.sgd_steps import SGDSteps
 from lgd_lib.local_solvers import GradientSteps
 from lgd_lib.losses import softmax
 from lgd_lib.margin_solvers import ExactMargin
@@ -20,7 +21,6 @@ from lgd_lib.multiclass import predict, worst_margin
 from lgd_lib.neural.frozen import Frozen
 from lgd_lib.problems import Node, Problem
 from lgd_lib.runner import Round
-from lgd_lib.sgd_steps import SGDSteps
 from lgd_lib.validation import Array
 
 SCENES = (
@@ -148,8 +148,8 @@ class Layer:
     def turning_angles(self, w: Array) -> Array:
         """Return, for each held-out picture, an angle in degrees up to which turning W keeps its prediction.
 
-        With W of norm 1 and gap the best score less the second, turning by t changes a difference of scores
-        by at most sqrt(2) ||x|| 2 sin(t / 2).
+        A difference of two scores is <W, Z> with ||Z|| = sqrt(2) ||x||. It stays positive until W has turned
+        by the angle whose sine is <W, Z> / (||W|| ||Z||), and no longer if W turns straight away from Z.
 
         Parameters
         ----------
@@ -161,8 +161,8 @@ class Layer:
         """
         scores = np.sort(self.X_test @ w.reshape(-1, self.X.shape[1]).T, axis=1)
         gaps = (scores[:, -1] - scores[:, -2]) / float(np.linalg.norm(w))
-        reach = 2 * math.sqrt(2) * np.linalg.norm(self.X_test, axis=1)
-        return np.asarray(np.degrees(2 * np.arcsin(np.minimum(1.0, gaps / reach))))
+        reach = math.sqrt(2) * np.linalg.norm(self.X_test, axis=1)
+        return np.asarray(np.degrees(np.arcsin(np.minimum(1.0, gaps / reach))))
 
     def metrics(self, problem: Problem, goal: Array) -> dict[str, Callable[[Round], float]]:
         """Return what is measured in each round: angle, length, margin, ln of the loss, held-out accuracy.

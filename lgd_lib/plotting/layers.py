@@ -79,10 +79,12 @@ def arrows_figure(
     for n, (name, W) in enumerate(models.items()):
         look = METHODS[name]
         style: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle}
-        style = {key: THEORY[key] for key in ("color", "linestyle", "linewidth")} if n == 0 else style
+        if n == 0:
+            style = {"color": THEORY["color"], "linestyle": THEORY["linestyle"], "linewidth": 5.0}
         for c, w in enumerate(np.asarray(W)):
             axes.plot([0, w[0]], [0, w[1]], label=None if c else look.label, zorder=1 + n, **style)
-            axes.annotate(str(c), w, ha="center", va="center", zorder=4, bbox={"fc": "white", "ec": "none"})
+            if n == 0:
+                axes.annotate(f"$w_{c}$", 1.15 * w, ha="center", va="center")
     colors = ("#4477AA", "#EE6677", "#228833", "#CCBB44")
     for c, i in sorted(set(zip(np.asarray(labels).tolist(), np.asarray(nodes).tolist(), strict=True))):
         own = (np.asarray(labels) == c) & (np.asarray(nodes) == i)
@@ -194,10 +196,10 @@ def accuracy_figure(
     >>> figure.axes[0].get_xscale()
     'log'
     """
-    figure = new_figure()
+    figure = new_figure(size=(6.8, 5.0))
     axes = figure.axes[0]
     at, room = np.asarray(sure[0]), np.asarray(sure[1])
-    axes.plot(at, np.minimum(centre + room, 1), label="no further than this", zorder=1, **THEORY)
+    axes.plot(at, np.minimum(centre + room, 1), label="no farther than this", zorder=1, **THEORY)
     axes.plot(at, np.maximum(centre - room, 0), zorder=1, **THEORY)
     axes.axhline(centre, color="black", linewidth=1.0, linestyle=":", label=centre_label)
     for name, run in runs.items():
@@ -205,7 +207,7 @@ def accuracy_figure(
     found = [value for run in runs.values() for value in run["accuracy"] if value is not None]
     axes.set(xscale="log", xlabel="angle to the max-margin layer (degrees)", ylabel="held-out accuracy")
     axes.set_ylim(min(*found, centre) - 0.05, max(*found, centre) + 0.05)
-    axes.legend(ncols=2)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
 
 

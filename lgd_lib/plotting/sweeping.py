@@ -53,7 +53,10 @@ def sweeping_figure(
     edges = axes.contour(
         *grid, smallest, levels=sorted(levels), colors=THEORY["color"], linestyles="--", linewidths=1.0
     )
-    axes.clabel(edges, fmt="%g", fontsize=8)
+    row = len(smallest) // 5  # labels low in the picture, clear of the paths and the legend
+    columns = [int(np.abs(smallest[row] - level).argmin()) for level in sorted(levels)]
+    places = [(grid[0, row, column], grid[1, row, column]) for column in columns]
+    axes.clabel(edges, fmt="%g", fontsize=8, manual=places)
     for key, path in paths.items():
         look = METHODS[key]
         points = np.asarray(path, dtype=float)

@@ -1,6 +1,7 @@
 """What the theorems predict: step sizes, spectra, rates, errors and limits."""
 
 from lgd_lib.theory.limits import departure, halving_level, late_offset, late_rounds
+from lgd_lib.theory.logistic import classification_bias, mean_loss_minimum, noise_floor
 from lgd_lib.theory.margins import anchored_errors, projection_rate, unit_margin
 from lgd_lib.theory.offsets import Offsets, margin_offsets, mean_shares
 from lgd_lib.theory.regression import regression_bias, regression_errors, regression_limit, regression_rate
@@ -14,6 +15,7 @@ __all__ = [
     "best_heavy_ball",
     "best_nesterov",
     "best_server_step",
+    "classification_bias",
     "departure",
     "gaussian_spectrum_edges",
     "halving_level",
@@ -21,7 +23,9 @@ __all__ = [
     "late_offset",
     "late_rounds",
     "margin_offsets",
+    "mean_loss_minimum",
     "mean_shares",
+    "noise_floor",
     "projection_rate",
     "regression_bias",
     "regression_errors",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.batches import batches
+from lgd_lib.descent.batches import batches
 from lgd_lib.protocol import Streams
 from lgd_lib.validation import Array
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from lgd_lib.potentials import Euclidean, Potential
+from lgd_lib.mirrors.potentials import Euclidean, Potential
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor, one_target
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
@@ -257,7 +257,7 @@ class MirrorAverage:
 
     Examples
     --------
-    >>> from lgd_lib.potentials import Hyperbolic
+    >>> from lgd_lib.mirrors.potentials import Hyperbolic
     >>> answers = PointAnswers(np.sinh([[1.0], [3.0]]))
     >>> average, start = MirrorAverage(Hyperbolic(0.5)), Message(np.zeros(1))
     >>> w = average.step({}, 0, start, answers, np.arange(2), np.full(2, 0.5))[1]

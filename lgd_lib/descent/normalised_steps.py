@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from lgd_lib.gram_steps import GramSteps, Walkers, gram_steps
-from lgd_lib.margin_steps import labelled_rows
+from lgd_lib.descent.gram_steps import GramSteps, Walkers, gram_steps
+from lgd_lib.descent.margin_steps import labelled_rows
 from lgd_lib.problems import Problem
 from lgd_lib.validation import Array, as_list, is_count, per_node
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lgd_lib import compiled_descent
+from lgd_lib.descent import compiled_descent
 from lgd_lib.validation import Array
 
 Slope = Callable[[Array, Array], object]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lgd_lib.descent.softmax_descent import Group, Walk, descend
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
-from lgd_lib.softmax_descent import Group, Walk, descend
 from lgd_lib.validation import Array, as_point
 
 CLOSE_SIZES = 1.3

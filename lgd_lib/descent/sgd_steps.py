@@ -9,15 +9,15 @@ from functools import partial
 
 import numpy as np
 
-from lgd_lib.batches import batches
-from lgd_lib.gram_steps import Walkers, gram_steps
-from lgd_lib.margin_descent import SLOPES
-from lgd_lib.margin_steps import labelled_rows
+from lgd_lib.descent.batches import batches
+from lgd_lib.descent.gram_steps import Walkers, gram_steps
+from lgd_lib.descent.margin_descent import SLOPES
+from lgd_lib.descent.margin_steps import labelled_rows
+from lgd_lib.descent.softmax_descent import drawn_softmax
+from lgd_lib.descent.softmax_steps import softmax_steps
 from lgd_lib.problems import Problem
 from lgd_lib.projections import one_target
 from lgd_lib.protocol import Prepared
-from lgd_lib.softmax_descent import drawn_softmax
-from lgd_lib.softmax_steps import softmax_steps
 from lgd_lib.validation import Array, as_list, is_count, per_node
 
 

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 
 from lgd_lib.certificates import TOLERANCE, Certificate
-from lgd_lib.mirror import dual_newton, equations, require_own_coordinates
-from lgd_lib.potentials import Euclidean, Hyperbolic, Potential
+from lgd_lib.mirrors.flows import dual_newton, equations, require_own_coordinates
+from lgd_lib.mirrors.potentials import Euclidean, Hyperbolic, Potential
 from lgd_lib.problems import Problem
 from lgd_lib.projections import one_target
 from lgd_lib.references import METHODS, Reference

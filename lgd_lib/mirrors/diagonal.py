@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.mirror import Equations, dual_newton, equations, require_own_coordinates
-from lgd_lib.potentials import Hyperbolic
+from lgd_lib.mirrors.flows import Equations, dual_newton, equations, require_own_coordinates
+from lgd_lib.mirrors.potentials import Hyperbolic
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import one_target
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams

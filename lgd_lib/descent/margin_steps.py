@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from lgd_lib.gram_steps import GramSteps, Walkers, gram_steps
-from lgd_lib.long_descent import LONG, descend_long
-from lgd_lib.margin_descent import descend
+from lgd_lib.descent.gram_steps import GramSteps, Walkers, gram_steps
+from lgd_lib.descent.long_descent import LONG, descend_long
+from lgd_lib.descent.margin_descent import descend
 from lgd_lib.margins import signed_rows
 from lgd_lib.problems import Problem
 from lgd_lib.validation import Array

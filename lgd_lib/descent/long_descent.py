@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lgd_lib.margin_descent import SLOPES, descend
+from lgd_lib.descent.margin_descent import SLOPES, descend
 from lgd_lib.validation import Array
 
 LONG = 10_000

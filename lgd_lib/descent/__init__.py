@@ -1,0 +1,1 @@
+"""Finitely many gradient steps in coordinates of a node's samples: exact, compiled, stochastic, very long."""

@@ -1,0 +1,1 @@
+"""Mirror flows and diagonal networks: potentials, what nodes do, averages, reference and certificate."""
