@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
-from lgd_lib.batches import batches
+from lgd_lib.descent.batches import batches
 from lgd_lib.neural.devices import out_of_memory
 from lgd_lib.neural.flat import FlatNetwork
 from lgd_lib.neural.networks import Loss, Samples
