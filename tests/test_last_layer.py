@@ -111,6 +111,34 @@ def test_a_run_is_gone_on_with_in_the_middle(whole, tmp_path, monkeypatch):
     assert all(whole["runs"][key] == run for key, run in found["runs"].items())
 
 
+def test_results_are_gone_on_with_only_by_what_made_them(tmp_path):
+    path, some = tmp_path / "results.json", {"emoji": SETS["emoji"]}
+    first = last_layer(some, TINY, (0,), path=path)
+    again = last_layer(some, TINY, (0,), path=path)
+    assert again["slices"] == first["slices"]  # the second did nothing, and is not named
+    wider = replace(SETS["emoji"], X=1.001 * SETS["emoji"].X)
+    with pytest.raises(ValueError, match="holds results of other features of 'emoji'"):
+        last_layer({"emoji": wider}, TINY, (0,), path=path)
+    rounded = replace(SETS["emoji"], X=SETS["emoji"].X * (1 + 1e-6))  # another device, say
+    assert last_layer({"emoji": rounded}, TINY, (0,), path=path)["runs"] == first["runs"]
+    more = last_layer(SETS, TINY, (0,), path=path, seconds=0.0)
+    assert not more["finished"]
+    assert not json.loads(path.read_text())["finished"]
+    path.write_text('{"experiment": "last_layer"}')
+    with pytest.raises(ValueError, match="of other sizes or seeds"):
+        last_layer(some, TINY, (0,), path=path)
+
+
+def test_parts_of_results_that_are_gone_are_not_gone_on_with(whole, tmp_path):
+    path, some = tmp_path / "results.json", {"emoji": SETS["emoji"]}
+    last_layer({"emoji": made_up(5, True)}, TINY, SEEDS, path=path, seconds=0.0)
+    assert list(path.with_name("results.json.runs").iterdir())
+    path.unlink()
+    while not (found := last_layer(some, TINY, SEEDS, path=path))["finished"]:
+        pass
+    assert found["runs"] == {key: run for key, run in whole["runs"].items() if key[:5] == "emoji"}
+
+
 def test_pictures_that_nothing_separates_are_named_and_left_out():
     rows = np.vstack([SETS["fashion"].X[:, :3], SETS["fashion"].X[:, :3]])
     both = np.concatenate([SETS["fashion"].y, (SETS["fashion"].y + 1) % 3])  # each picture in two classes
