@@ -50,9 +50,9 @@ def departure(problem: Problem, plateau: ArrayLike, levels: ArrayLike) -> Array:
 
     Notes
     -----
-    Source: ours, conjecture: leading order in 1 / ln H, measured. Proved: ||x(sigma) / sigma - w_mm|| <=
-    ||x(1) - w_mm|| / sigma, and that the run obeys this bound up to ln ln H / ln H. Cost: that of
-    `sweep` for the pooled data.
+    Source: ours: leading order, with an error that tends to zero as H grows; that it does so like 1 / ln H
+    is measured. ||x(sigma) / sigma - w_mm|| <= ||x(1) - w_mm|| / sigma always. Cost: that of `sweep` for the
+    pooled data.
 
     Examples
     --------
