@@ -219,16 +219,17 @@ def test_pictures_are_chosen_class_by_class_and_held_out_ones_never_trained_on()
 
 
 def test_stored_results_are_shown_only_when_they_are_there_and_whole(whole, tmp_path):
-    assert files.stored("last_layer", tmp_path) is None
+    assert files.stored("last_layer", TINY, tmp_path) is None
     files.write(tmp_path / "last_layer.json", whole | {"finished": False})
-    assert files.stored("last_layer", tmp_path) is None
+    assert files.stored("last_layer", TINY, tmp_path) is None
     files.write(tmp_path / "last_layer.json", whole)
-    assert files.stored("last_layer", tmp_path)["runs"] == whole["runs"]
+    assert files.stored("last_layer", TINY, tmp_path)["runs"] == whole["runs"]
+    assert files.stored("last_layer", SIZES["full"], tmp_path) is None  # not what a chapter would call full
     with pytest.raises(ValueError, match="holds no results of 'other'"):
         files.read(tmp_path / "last_layer.json", "other")
     (tmp_path / "last_layer.json").write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
-        files.stored("last_layer", tmp_path)
+        files.stored("last_layer", TINY, tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write(tmp_path / "bad.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == [tmp_path / "last_layer.json"]
@@ -251,6 +252,24 @@ def test_the_command_runs_in_slices(tmp_path, monkeypatch, capsys):
     assert "run again to go on" in capsys.readouterr().out
     assert command.main(words) == 0
     assert "finished: " in capsys.readouterr().out
+
+
+def test_the_command_ends_in_words_before_it_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "pictures_of", lambda *_: pytest.fail("work has started"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "file").write_text("no folder, and no results")
+    out = ["--out", str(tmp_path / "new" / "r.json")]
+    for words, said in (
+        ([*out, "--device", "cuda"], "finds no GPU here"),
+        ([*out, "--seeds", "0"], "--seeds was 0; it must be at least 1"),
+        ([*out, "--seconds", "nan"], "--seconds was nan"),
+        (["--out", str(tmp_path / "file" / "r.json")], "file"),
+        (["--out", str(tmp_path / "file")], "is damaged"),
+        (["--out", str(tmp_path)], "s a directory"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["last_layer", *words])
+        assert said in capsys.readouterr().err
 
 
 ALONE = """

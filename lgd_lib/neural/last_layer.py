@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
@@ -98,7 +97,7 @@ def last_layer(
 def _begun(
     path: str | Path | None, sets: Mapping[str, Frozen], sizes: Sizes, seeds: Sequence[int]
 ) -> files.Results:
-    asked = json.loads(json.dumps({"sizes": asdict(sizes), "seeds": list(seeds)}))
+    asked = {"sizes": files.as_kept(sizes), "seeds": list(seeds)}
     made = {name: _known_by(frozen) for name, frozen in sets.items()}
     if path is None or not Path(path).exists():
         new: files.Results = {"experiment": EXPERIMENT, "finished": False} | asked
