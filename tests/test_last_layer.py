@@ -218,6 +218,20 @@ def test_pictures_are_chosen_class_by_class_and_held_out_ones_never_trained_on()
         freeze(pictures, extract, (2,), 5, 5000, (0,))
 
 
+@pytest.mark.parametrize("profile", sorted(SIZES))
+def test_every_profile_finds_the_pictures_it_asks_for(profile):
+    sizes = SIZES[profile]
+    for name, classes in sizes.classes.items():
+        pictures = load_pictures(name)
+        rows = freeze(
+            pictures, lambda some: np.zeros((some.N, 1)), classes, sizes.samples, sizes.tests, range(5)
+        )
+        for train, test in rows.splits.values():
+            assert np.bincount(rows.y[train]).tolist() == [sizes.samples] * len(classes)
+            assert np.bincount(rows.y[test]).tolist() == [sizes.tests] * len(classes)
+        assert len(classes) * sizes.samples < 1280  # so that some layer separates them
+
+
 def test_stored_results_are_shown_only_when_they_are_there_and_whole(whole, tmp_path):
     assert files.stored("last_layer", TINY, tmp_path) is None
     files.write(tmp_path / "last_layer.json", whole | {"finished": False})
