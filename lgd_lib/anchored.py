@@ -159,9 +159,11 @@ class Bundle:
     -----
     Source: ours; outer approximation as in Haugazeau 1968 and Combettes 2000, with all cuts kept. Needs the
     exact projections of `ExactMargin`, or the told sums of `NormalisedSteps`, with which it never ends but
-    comes as near as their temperature grows. With w^0 = 0 the state holds "upper" = 1 / ||w||, which the
-    margin cannot exceed, and, if the nodes send their worst margin, "lower", which a point sent so far
-    attains: it is a bound while all nodes take part, since an absent node does not say its margin.
+    comes as near as their temperature grows. Of the answers of plain gradient steps in classification, which
+    tell no valid half-space, it makes a point that means nothing, and no server can see that in the answers.
+    With w^0 = 0 the state holds "upper" = 1 / ||w||, which the margin cannot exceed, and, if the nodes send
+    their worst margin, "lower", which a point sent so far attains: it is a bound while all nodes take part,
+    since an absent node does not say its margin.
     Weights play no part. Server memory: for each half-space one vector, and its products with the others.
     Cost: as `Average`, and one quadratic program, s^3 / 3 operations a change of its support of size s.
 
@@ -254,5 +256,8 @@ def _nearest(anchor: Array, given: UnitRows, offsets: Array, guess: NDArray[np.b
     Q, R = np.linalg.qr(given.rows.T)
     found = least_distance(R.T, gaps)
     if found is None:
-        raise ValueError("problem is not separable: the half-spaces told by the nodes have no common point")
+        raise ValueError(
+            "the half-spaces told by the nodes have no common point: the problem is not separable, or the "
+            "answers are no exact projections and tell no sums (see Bundle)"
+        )
     return anchor + Q @ found.u, found.multipliers

@@ -21,15 +21,15 @@ class PartitionReport:
 
     Parameters
     ----------
-    task : {"regression", "classification"}
+    task : {"regression", "classification", "multiclass"}
     d : int
         Number of features.
     sizes : ndarray of int, shape (M,)
         Samples of each node.
     label_distance : ndarray, shape (M,)
-        Between 0 and 1: largest difference between the distribution function of the node's targets and that
-        of all nodes' together (Kolmogorov's distance; for labels -1 and +1 it is the total variation
-        distance).
+        Between 0 and 1, from the node's targets to those of all nodes together. For labels and classes the
+        total variation distance, half the sum of the differences of their shares; for numbers Kolmogorov's,
+        the largest difference of the distribution functions.
     smallest_angle, mean_angle : ndarray, shape (M, M)
         Smallest and mean principal angle between the row spaces of two nodes, in degrees; 0 on the diagonal.
     gradient_diversity : float

@@ -40,6 +40,8 @@ class Pictures:
 
     Raises
     ------
+    TypeError
+        If the pictures, labels, groups or `held_out` are no arrays.
     ValueError
         If the pictures are not bytes of one of these shapes, the lengths differ, or a label or a group has
         no name.
@@ -68,6 +70,10 @@ class Pictures:
     source: str
 
     def __post_init__(self) -> None:
+        for field in ("images", "labels", "held_out", "groups"):
+            value = getattr(self, field)
+            if not isinstance(value, np.ndarray) and not (field == "groups" and value is None):
+                raise TypeError(f"{field} was a {type(value).__name__}; it must be an array")
         shape = np.shape(self.images)
         if self.images.dtype != np.uint8 or len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] != 3):
             raise ValueError(

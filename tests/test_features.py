@@ -220,6 +220,8 @@ def test_wrong_arguments_are_named_before_work_starts(lite0, emoji, monkeypatch)
             features(mute, emoji, **arguments)
     with pytest.raises(TypeError, match="pictures was a ndarray"):
         features(mute, emoji.images)
+    with pytest.raises(TypeError, match="backbone was a str"):
+        features("efficientnet-lite0", emoji)
 
 
 @pytest.mark.parametrize("gives", [lambda _, x: x[0], lambda _, x: x.sum((1, 2, 3)), lambda _, x: [1.0]])

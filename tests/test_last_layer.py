@@ -111,6 +111,34 @@ def test_a_run_is_gone_on_with_in_the_middle(whole, tmp_path, monkeypatch):
     assert all(whole["runs"][key] == run for key, run in found["runs"].items())
 
 
+def test_results_are_gone_on_with_only_by_what_made_them(tmp_path):
+    path, some = tmp_path / "results.json", {"emoji": SETS["emoji"]}
+    first = last_layer(some, TINY, (0,), path=path)
+    again = last_layer(some, TINY, (0,), path=path)
+    assert again["slices"] == first["slices"]  # the second did nothing, and is not named
+    wider = replace(SETS["emoji"], X=1.001 * SETS["emoji"].X)
+    with pytest.raises(ValueError, match="holds results of other features of 'emoji'"):
+        last_layer({"emoji": wider}, TINY, (0,), path=path)
+    rounded = replace(SETS["emoji"], X=SETS["emoji"].X * (1 + 1e-6))  # another device, say
+    assert last_layer({"emoji": rounded}, TINY, (0,), path=path)["runs"] == first["runs"]
+    more = last_layer(SETS, TINY, (0,), path=path, seconds=0.0)
+    assert not more["finished"]
+    assert not json.loads(path.read_text())["finished"]
+    path.write_text('{"experiment": "last_layer"}')
+    with pytest.raises(ValueError, match="of other sizes or seeds"):
+        last_layer(some, TINY, (0,), path=path)
+
+
+def test_parts_of_results_that_are_gone_are_not_gone_on_with(whole, tmp_path):
+    path, some = tmp_path / "results.json", {"emoji": SETS["emoji"]}
+    last_layer({"emoji": made_up(5, True)}, TINY, SEEDS, path=path, seconds=0.0)
+    assert list(path.with_name("results.json.runs").iterdir())
+    path.unlink()
+    while not (found := last_layer(some, TINY, SEEDS, path=path))["finished"]:
+        pass
+    assert found["runs"] == {key: run for key, run in whole["runs"].items() if key[:5] == "emoji"}
+
+
 def test_pictures_that_nothing_separates_are_named_and_left_out():
     rows = np.vstack([SETS["fashion"].X[:, :3], SETS["fashion"].X[:, :3]])
     both = np.concatenate([SETS["fashion"].y, (SETS["fashion"].y + 1) % 3])  # each picture in two classes
@@ -190,17 +218,32 @@ def test_pictures_are_chosen_class_by_class_and_held_out_ones_never_trained_on()
         freeze(pictures, extract, (2,), 5, 5000, (0,))
 
 
+@pytest.mark.parametrize("profile", sorted(SIZES))
+def test_every_profile_finds_the_pictures_it_asks_for(profile):
+    sizes = SIZES[profile]
+    for name, classes in sizes.classes.items():
+        pictures = load_pictures(name)
+        rows = freeze(
+            pictures, lambda some: np.zeros((some.N, 1)), classes, sizes.samples, sizes.tests, range(5)
+        )
+        for train, test in rows.splits.values():
+            assert np.bincount(rows.y[train]).tolist() == [sizes.samples] * len(classes)
+            assert np.bincount(rows.y[test]).tolist() == [sizes.tests] * len(classes)
+        assert len(classes) * sizes.samples < 1280  # so that some layer separates them
+
+
 def test_stored_results_are_shown_only_when_they_are_there_and_whole(whole, tmp_path):
-    assert files.stored("last_layer", tmp_path) is None
+    assert files.stored("last_layer", TINY, tmp_path) is None
     files.write(tmp_path / "last_layer.json", whole | {"finished": False})
-    assert files.stored("last_layer", tmp_path) is None
+    assert files.stored("last_layer", TINY, tmp_path) is None
     files.write(tmp_path / "last_layer.json", whole)
-    assert files.stored("last_layer", tmp_path)["runs"] == whole["runs"]
+    assert files.stored("last_layer", TINY, tmp_path)["runs"] == whole["runs"]
+    assert files.stored("last_layer", SIZES["full"], tmp_path) is None  # not what a chapter would call full
     with pytest.raises(ValueError, match="holds no results of 'other'"):
         files.read(tmp_path / "last_layer.json", "other")
     (tmp_path / "last_layer.json").write_text("{")
     with pytest.raises(ValueError, match="is damaged"):
-        files.stored("last_layer", tmp_path)
+        files.stored("last_layer", TINY, tmp_path)
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write(tmp_path / "bad.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == [tmp_path / "last_layer.json"]
@@ -223,6 +266,24 @@ def test_the_command_runs_in_slices(tmp_path, monkeypatch, capsys):
     assert "run again to go on" in capsys.readouterr().out
     assert command.main(words) == 0
     assert "finished: " in capsys.readouterr().out
+
+
+def test_the_command_ends_in_words_before_it_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "pictures_of", lambda *_: pytest.fail("work has started"))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    (tmp_path / "file").write_text("no folder, and no results")
+    out = ["--out", str(tmp_path / "new" / "r.json")]
+    for words, said in (
+        ([*out, "--device", "cuda"], "finds no GPU here"),
+        ([*out, "--seeds", "0"], "--seeds was 0; it must be at least 1"),
+        ([*out, "--seconds", "nan"], "--seconds was nan"),
+        (["--out", str(tmp_path / "file" / "r.json")], "file"),
+        (["--out", str(tmp_path / "file")], "is damaged"),
+        (["--out", str(tmp_path)], "s a directory"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["last_layer", *words])
+        assert said in capsys.readouterr().err
 
 
 ALONE = """

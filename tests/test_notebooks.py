@@ -106,6 +106,8 @@ def test_declared_claims_are_named_and_certified(path):
     assert re.search(r"certify\([^\0]*\bout\b[^\0]*\)", certificate.source), "it hands on `out`"
     before = notebook.cells[notebook.cells.index(certificate) - 1]
     assert f"(certificate-{path.stem})=" in before.source, "the claims page links to this label"
+    made = {i for cell in code_cells(notebook) for i in re.findall(r'Claim\(\s*"([^"]+)"', cell.source)}
+    assert made <= set(claims), "the notebook's metadata declare every claim that it makes"
     for claim in claims:
         assert claim in notebook.cells[0].source, f"the title cell names {claim}"
 

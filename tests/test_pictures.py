@@ -116,6 +116,9 @@ def test_pictures_of_another_form_are_refused(fashion):
     ):
         with pytest.raises(ValueError, match=words):
             replace(fashion, **{field: value})
+    for field in ("images", "labels", "groups", "held_out"):
+        with pytest.raises(TypeError, match=f"{field} was a list; it must be an array"):
+            replace(fashion, **{field: [1, 2]})
 
 
 # Folders at hand

@@ -11,11 +11,14 @@ import math
 import sys
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lgd_lib.datasets import load_pictures
+from lgd_lib.neural.devices import checked_device
 from lgd_lib.neural.features import features
 from lgd_lib.neural.frozen import Frozen, freeze
 from lgd_lib.neural.last_layer import last_layer
+from lgd_lib.neural.results import read
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.neural.scenes import SIZES, Sizes
 from lgd_lib.neural.weights import efficientnet_lite0
@@ -64,6 +67,11 @@ def main(words: list[str] | None = None) -> int:
     int
         0 when it is finished, 3 when there is more to do.
 
+    Raises
+    ------
+    SystemExit
+        With 2, in words and before any work, if an argument is none that can be used here.
+
     Notes
     -----
     Cost: that of the experiment.
@@ -83,6 +91,7 @@ def main(words: list[str] | None = None) -> int:
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps features; beside --out by default")
     given = parser.parse_args(words)
+    _check(parser, given)
     sizes, seeds = SIZES[given.profile], list(range(given.seeds))
     cache = given.cache or given.out.with_name("features")
     begun = Deadline(given.seconds)
@@ -92,6 +101,23 @@ def main(words: list[str] | None = None) -> int:
     done = f"{len(found['runs'])} runs are in {given.out}"
     print(f"finished: {done}" if found["finished"] else f"{done}; run again to go on")
     return 0 if found["finished"] else 3
+
+
+def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
+    """End in words, before hours of work, what could only end badly."""
+    if given.seeds < 1:
+        parser.error(f"--seeds was {given.seeds}; it must be at least 1")
+    if math.isnan(given.seconds):
+        parser.error("--seconds was nan; it must be a number")
+    try:
+        checked_device(given.device)
+        if given.out.exists():
+            read(given.out, given.name)
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=given.out.parent):
+            pass
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

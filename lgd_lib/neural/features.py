@@ -67,7 +67,7 @@ def features(
     Raises
     ------
     TypeError
-        If `pictures` are no `Pictures`.
+        If `backbone` is no `Backbone`, or `pictures` are no `Pictures`.
     ValueError
         If the size is too small for the backbone, a number is no whole number of at least 1, there is no
         such device, or the network gives features of another shape than `Backbone` names.
@@ -98,6 +98,10 @@ def features(
 
 
 def _check(backbone: Backbone, pictures: Pictures, size: int, batch_size: int, dtype: str) -> None:
+    if not isinstance(backbone, Backbone):
+        raise TypeError(
+            f"backbone was a {type(backbone).__name__}; it must be a Backbone (see lgd_lib.neural.weights)"
+        )
     if not isinstance(pictures, Pictures):
         raise TypeError(
             f"pictures was a {type(pictures).__name__}; it must be Pictures (see lgd_lib.datasets)"

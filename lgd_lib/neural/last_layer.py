@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -58,16 +59,18 @@ def last_layer(
     dict
         "runs": set / scene / method / seed to columns; "references": set / seed to the margin, the held-out
         accuracy and the turning angles of the centralised answer; "finished"; "slices": where, with what and
-        how long. Pictures that no layer separates are named in "not separable", and left out.
+        how long, for each slice that did something. Pictures that no layer separates are named in
+        "not separable", and left out.
 
     Raises
     ------
     ValueError
-        If `path` holds results of other sizes or seeds.
+        If `path` holds results of other sizes, seeds or features.
 
     Notes
     -----
-    Needs numpy, scipy and torch only. Cost: a minute with the sizes of `ci`, hours with those of `full`.
+    Features are taken for the same if their shape and, to 1e-4, their length are. Needs numpy, scipy and
+    torch only. Cost: a minute with the sizes of `ci`, hours with those of `full`.
 
     Examples
     --------
@@ -76,9 +79,10 @@ def last_layer(
     """
     if path is None and seconds != math.inf:
         raise ValueError(f"seconds was {seconds}; without a path there is nothing to go on from")
-    results = _begun(path, sizes, seeds)
+    results = _begun(path, sets, sizes, seeds)
     with _folder(path) as folder:
-        work = _Work(results, sizes, None if path is None else Path(path), folder, Deadline(seconds), device)
+        where = None if path is None else Path(path)
+        work = _Work(results, sizes, where, folder, Deadline(seconds), files.about(device))
         try:
             for name, frozen in sets.items():
                 for seed in seeds:
@@ -90,15 +94,30 @@ def last_layer(
     return results
 
 
-def _begun(path: str | Path | None, sizes: Sizes, seeds: Sequence[int]) -> files.Results:
-    asked = json.loads(json.dumps({"sizes": asdict(sizes), "seeds": list(seeds)}))
+def _begun(
+    path: str | Path | None, sets: Mapping[str, Frozen], sizes: Sizes, seeds: Sequence[int]
+) -> files.Results:
+    asked = {"sizes": files.as_kept(sizes), "seeds": list(seeds)}
+    made = {name: _known_by(frozen) for name, frozen in sets.items()}
     if path is None or not Path(path).exists():
         new: files.Results = {"experiment": EXPERIMENT, "finished": False} | asked
-        return new | {"references": {}, "not separable": {}, "runs": {}, "done": [], "slices": []}
+        new |= {"features": made, "references": {}, "not separable": {}}
+        return new | {"runs": {}, "done": [], "slices": []}
     found = files.read(path, EXPERIMENT)
-    if {key: found[key] for key in asked} != asked:
+    if {key: found.get(key) for key in asked} != asked:
         raise ValueError(f"path {str(path)!r} holds results of other sizes or seeds; choose another path")
-    return found
+    for name, own in made.items():
+        kept = found["features"].setdefault(name, own)
+        if kept["shape"] != own["shape"] or not math.isclose(kept["length"], own["length"], rel_tol=1e-4):
+            raise ValueError(
+                f"path {str(path)!r} holds results of other features of {name!r}; choose another"
+            )
+    return found | {"finished": False}
+
+
+def _known_by(frozen: Frozen) -> dict[str, Any]:
+    """What tells features from those of other pictures or another network, but not from another device's."""
+    return {"shape": list(frozen.X.shape), "length": float(np.linalg.norm(frozen.X))}
 
 
 @contextmanager
@@ -109,6 +128,8 @@ def _folder(path: str | Path | None) -> Iterator[Path]:
             yield Path(temporary)
         return
     folder = Path(path).with_name(f"{Path(path).name}.runs")
+    if not Path(path).exists():  # what is saved there belongs to results that are gone
+        rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     yield folder
     if not any(folder.iterdir()):
@@ -124,15 +145,14 @@ class _Work:
     path: Path | None
     folder: Path
     deadline: Deadline
-    device: str
+    about: dict[str, Any]
 
     def __post_init__(self) -> None:
-        self.results["slices"].append(files.about(self.device))
         self.keep()
 
     def keep(self) -> None:
         """Write the results, with the time that this slice has taken so far."""
-        self.results["slices"][-1]["seconds"] = round(self.deadline.elapsed, 1)
+        self.about["seconds"] = round(self.deadline.elapsed, 1)
         if self.path is not None:
             files.write(self.path, self.results)
 
@@ -143,6 +163,8 @@ class _Work:
         open_ = [scene for scene in scenes if f"{name} / {scene} / seed {seed}" not in self.results["done"]]
         if not open_ or key in self.results["not separable"]:
             return
+        if not any(known is self.about for known in self.results["slices"]):  # it does something
+            self.results["slices"].append(self.about)
         layer = Layer.of(frozen, seed)
         goal = self.reference(key, layer)
         if goal is None:

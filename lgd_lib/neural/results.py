@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,19 +130,21 @@ def read(path: str | Path, experiment: str) -> Results:
     return found
 
 
-def stored(experiment: str, root: str | Path | None = None) -> Results | None:
-    """Return the finished results of the full profile that come with the book, or None where there are none.
+def stored(experiment: str, sizes: Any, root: str | Path | None = None) -> Results | None:
+    """Return the finished results of these sizes that come with the book, or None where there are none.
 
     Parameters
     ----------
     experiment : str
+    sizes : dataclass
+        Those of the full profile: what the results must have been made with.
     root : str or Path, optional
         Folder to look in; `data/results` of the checkout by default.
 
     Returns
     -------
     dict or None
-        None, too, where they are not finished yet.
+        None, too, where they are not finished yet, or have other sizes.
 
     Raises
     ------
@@ -154,11 +157,39 @@ def stored(experiment: str, root: str | Path | None = None) -> Results | None:
 
     Examples
     --------
-    >>> stored("no such experiment") is None
+    >>> from lgd_lib.neural.scenes import SIZES
+    >>> stored("no such experiment", SIZES["full"]) is None
     True
     """
     path = Path(ROOT / "data" / "results" if root is None else root) / f"{experiment}.json"
     if not path.is_file():
         return None
     found = read(path, experiment)
-    return found if found.get("finished") else None
+    same = found.get("sizes") == as_kept(sizes)
+    return found if same and found.get("finished") else None
+
+
+def as_kept(sizes: Any) -> Results:
+    """Return sizes as they stand in a file of results.
+
+    Parameters
+    ----------
+    sizes : dataclass
+
+    Returns
+    -------
+    dict
+        With lists for tuples, as JSON has them.
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> from lgd_lib.neural.scenes import SIZES
+    >>> as_kept(SIZES["ci"])["steps"]
+    [1, 10, 100, 1000]
+    """
+    kept: Results = json.loads(json.dumps(asdict(sizes)))
+    return kept

@@ -77,7 +77,7 @@ SIZES = {
     "full": Sizes(
         {"fashion": tuple(range(10)), "emoji": tuple(range(8))},
         samples=100,
-        tests=100,
+        tests=50,
         clients=20,
         rounds=200,
         exact_rounds=200,

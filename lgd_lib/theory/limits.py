@@ -50,8 +50,9 @@ def departure(problem: Problem, plateau: ArrayLike, levels: ArrayLike) -> Array:
 
     Notes
     -----
-    Source: ours. Leading order in 1 / ln H: the error is of the order of ln ln H / ln H at most.
-    ||x(sigma) / sigma - w_mm|| <= ||x(1) - w_mm|| / sigma always. Cost: that of `sweep` for the pooled data.
+    Source: ours: leading order, with an error that tends to zero as H grows; that it does so like 1 / ln H
+    is measured. ||x(sigma) / sigma - w_mm|| <= ||x(1) - w_mm|| / sigma always. Cost: that of `sweep` for the
+    pooled data.
 
     Examples
     --------

@@ -133,10 +133,10 @@ def margin_offsets(
 
     Notes
     -----
-    Source: ours, conjecture; for one node it is the limit of Soudry et al. (2018). The support vectors must
-    be independent, and every tight sample must have a positive multiplier; then a deviation d of their
-    margins obeys d' = -G diag(mu) d / k, and a sample with z^T w_mm = 1 + g disturbs like k^-g. For the
-    exponential and the logistic loss. Cost: as `references.max_margin`.
+    Source: ours, where the loss tends to zero; for one node it is the limit of Soudry et al. (2018). The
+    support vectors must be independent, and every tight sample must have a positive multiplier; then a
+    deviation d of their margins obeys d' = -G diag(mu) d / k, and a sample with z^T w_mm = 1 + g disturbs
+    like k^-g. For the exponential and the logistic loss. Cost: as `references.max_margin`.
 
     Examples
     --------
