@@ -233,7 +233,7 @@ def test_make_refuses_settings_before_it_installs_anything(tmp_path, setting, wo
 
 def test_make_refuses_an_unfit_python(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "requirements-weights.txt"):
         (tmp_path / name).touch()
     python = tmp_path / "python3.9"
     python.write_text("#!/bin/sh\necho 3.9.18\n", encoding="utf8")
