@@ -14,10 +14,10 @@ from lgd_lib.datasets import load_pictures
 from lgd_lib.multiclass import multiclass_margins, predict
 from lgd_lib.neural import __main__ as command
 from lgd_lib.neural import results as files
+from lgd_lib.neural.experiments.last_layer import last_layer
+from lgd_lib.neural.experiments.scenes import SCENES, SIZES, Layer, Sizes, methods, spread
 from lgd_lib.neural.frozen import Frozen, freeze
-from lgd_lib.neural.last_layer import last_layer
 from lgd_lib.neural.runs import Deadline
-from lgd_lib.neural.scenes import SCENES, SIZES, Layer, Sizes, methods, spread
 from lgd_lib.plotting.layers import beside_figure
 from lgd_lib.references import max_margin
 
@@ -86,7 +86,7 @@ def test_slices_go_on_with_bit_identical_runs(whole, tmp_path, monkeypatch):
 
     path, slices = tmp_path / "results.json", 0
     some = {"emoji": SETS["emoji"]}
-    monkeypatch.setattr("lgd_lib.neural.last_layer.Deadline", Fifth)
+    monkeypatch.setattr("lgd_lib.neural.experiments.work.Deadline", Fifth)
     while not (found := last_layer(some, TINY, SEEDS, path=path))["finished"]:
         slices += 1
         assert json.loads(path.read_text()) == found
@@ -108,7 +108,7 @@ def test_a_run_is_gone_on_with_in_the_middle(whole, tmp_path, monkeypatch):
     class Once(Deadline):
         passed = property(lambda self: True)  # after every save
 
-    monkeypatch.setattr("lgd_lib.neural.last_layer.Deadline", Once)
+    monkeypatch.setattr("lgd_lib.neural.experiments.work.Deadline", Once)
     path, slices = tmp_path / "results.json", 0
     few = {"fashion": SETS["fashion"]}
     while slices < 15:
@@ -267,7 +267,7 @@ def test_results_say_where_and_with_what_they_were_made(whole):
 
 
 def test_the_command_runs_in_slices(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "pictures_of", lambda *_: SETS)
+    monkeypatch.setattr("lgd_lib.neural.experiments.last_layer.pictures_of", lambda *_: SETS)
     monkeypatch.setitem(SIZES, "ci", TINY)
     words = ["last_layer", "--profile", "ci", "--seeds", "2", "--out", str(tmp_path / "r.json")]
     assert command.main([*words, "--seconds", "0.1"]) == 3
@@ -277,7 +277,8 @@ def test_the_command_runs_in_slices(tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_ends_in_words_before_it_works(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(command, "pictures_of", lambda *_: pytest.fail("work has started"))
+    started = lambda *_: pytest.fail("work has started")  # noqa: E731
+    monkeypatch.setattr("lgd_lib.neural.experiments.last_layer.pictures_of", started)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     (tmp_path / "file").write_text("no folder, and no results")
     out = ["--out", str(tmp_path / "new" / "r.json")]
@@ -307,8 +308,8 @@ sys.meta_path.insert(0, Nothing())
 import numpy as np
 from lgd_lib.neural import __main__ as command
 from lgd_lib.neural.frozen import Frozen
-from lgd_lib.neural.last_layer import last_layer
-from lgd_lib.neural.scenes import Sizes
+from lgd_lib.neural.experiments.last_layer import last_layer
+from lgd_lib.neural.experiments.scenes import Sizes
 rng, y, rows = np.random.default_rng(1), np.arange(150) % 3, np.arange(150)
 X = 3 * rng.standard_normal((3, 160))[y] + rng.standard_normal((150, 160))
 frozen = Frozen(X, y, rows % 4, {0: (rows[:120], rows[120:])})

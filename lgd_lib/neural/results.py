@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from lgd_lib.history import versions
+from lgd_lib.history import History, versions
 
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,7 +159,7 @@ def stored(experiment: str, sizes: Any, root: str | Path | None = None) -> Resul
 
     Examples
     --------
-    >>> from lgd_lib.neural.scenes import SIZES
+    >>> from lgd_lib.neural.experiments.scenes import SIZES
     >>> stored("no such experiment", SIZES["full"]) is None
     True
     """
@@ -187,9 +189,92 @@ def as_kept(sizes: Any) -> Results:
 
     Examples
     --------
-    >>> from lgd_lib.neural.scenes import SIZES
+    >>> from lgd_lib.neural.experiments.scenes import SIZES
     >>> as_kept(SIZES["ci"])["steps"]
     [1, 10, 100, 1000]
     """
     kept: Results = json.loads(json.dumps(asdict(sizes)))
     return kept
+
+
+def begun(
+    experiment: str,
+    sizes: Any,
+    seeds: Sequence[int],
+    path: str | Path | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> Results:
+    """Return the results at `path` to go on with, or those of an experiment that has done nothing yet.
+
+    Parameters
+    ----------
+    experiment : str
+    sizes : dataclass
+    seeds : sequence of int
+    path : str or Path, optional
+    own : mapping, optional
+        What the experiment keeps besides its "runs", as it is in the beginning.
+
+    Returns
+    -------
+    dict
+        "finished" is False.
+
+    Raises
+    ------
+    ValueError
+        If `path` is damaged, or holds another experiment, or other sizes or seeds.
+
+    Notes
+    -----
+    Cost: one read.
+
+    Examples
+    --------
+    >>> from lgd_lib.neural.experiments.scenes import SIZES
+    >>> sorted(begun("last_layer", SIZES["ci"], [0]))
+    ['experiment', 'finished', 'runs', 'seeds', 'sizes', 'slices']
+    """
+    asked = {"sizes": as_kept(sizes), "seeds": list(seeds)}
+    if path is None or not Path(path).exists():
+        new: Results = {"experiment": experiment, "finished": False} | asked
+        return new | dict(own or {}) | {"runs": {}, "slices": []}
+    found = read(path, experiment)
+    if {key: found.get(key) for key in asked} != asked:
+        raise ValueError(f"path {str(path)!r} holds results of other sizes or seeds; choose another path")
+    return found | {"finished": False}
+
+
+def columns(history: History, kept: int) -> dict[str, list[float | None]]:
+    """Return some rounds of a history, the first and the last among them, as they stand in a file.
+
+    Parameters
+    ----------
+    history : History
+        Its metrics must be numbers.
+    kept : int
+        Rounds, evenly spread in the logarithm.
+
+    Returns
+    -------
+    dict of str to list
+        The three clocks and the metrics, to eight digits; None for what is not finite.
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> two = {name: np.ones(2) for name in ("bytes_up", "bytes_down", "gradients", "loss")}
+    >>> columns(History({"k": np.arange(2)} | two), 5)["gradients"]
+    [1.0, 2.0]
+    """
+    some = np.unique(np.geomspace(1, len(history), kept).round().astype(int)) - 1
+    found = {clock: history.clock(clock)[some] for clock in ("rounds", "megabytes", "gradients")}
+    own = ("k", "bytes_up", "bytes_down", "gradients")
+    found |= {name: history[name][some] for name in history.columns if name not in own}
+    return {
+        name: [float(f"{value:.8g}") if math.isfinite(value) else None for value in column]
+        for name, column in found.items()
+    }

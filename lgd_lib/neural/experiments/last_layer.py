@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from lgd_lib.history import History
+from lgd_lib.datasets import load_pictures
 from lgd_lib.margins.separability import UndecidedError
 from lgd_lib.multiclass import multiclass_margins, predict
 from lgd_lib.multiclass_reference import multiclass_max_margin
 from lgd_lib.neural import results as files
-from lgd_lib.neural.frozen import Frozen
-from lgd_lib.neural.runs import Deadline, OutOfTimeError, run_to
-from lgd_lib.neural.scenes import SCENES, Layer, Method, Sizes, methods, spread
+from lgd_lib.neural.experiments.description import Asked, Experiment
+from lgd_lib.neural.experiments.scenes import SCENES, SIZES, Layer, Method, Sizes, methods, spread
+from lgd_lib.neural.experiments.work import Work, work_on
+from lgd_lib.neural.features import features
+from lgd_lib.neural.frozen import Frozen, freeze
+from lgd_lib.neural.runs import Deadline
+from lgd_lib.neural.weights import efficientnet_lite0
 from lgd_lib.participation import Subset
 from lgd_lib.problems import Problem
 from lgd_lib.recording import Metrics
 from lgd_lib.runner import Round, State, rounds
 from lgd_lib.validation import Array
-
-EXPERIMENT = "last_layer"
 
 
 def last_layer(
@@ -77,42 +77,28 @@ def last_layer(
     >>> last_layer({}, Sizes({}, samples=1, tests=1), [0])["finished"]
     True
     """
-    if path is None and seconds != math.inf:
-        raise ValueError(f"seconds was {seconds}; without a path there is nothing to go on from")
     results = _begun(path, sets, sizes, seeds)
-    with _folder(path) as folder:
-        where = None if path is None else Path(path)
-        work = _Work(results, sizes, where, folder, Deadline(seconds), files.about(device))
-        try:
-            for name, frozen in sets.items():
-                for seed in seeds:
-                    work.one_set(name, frozen, seed)
-            results["finished"] = True
-        except OutOfTimeError:
-            pass
-        work.keep()
+    with work_on(results, path=path, seconds=seconds, device=device) as work:
+        for name, frozen in sets.items():
+            for seed in seeds:
+                _Layers(work, sizes).one_set(name, frozen, seed)
     return results
 
 
 def _begun(
     path: str | Path | None, sets: Mapping[str, Frozen], sizes: Sizes, seeds: Sequence[int]
 ) -> files.Results:
-    asked = {"sizes": files.as_kept(sizes), "seeds": list(seeds)}
     made = {name: _known_by(frozen) for name, frozen in sets.items()}
-    if path is None or not Path(path).exists():
-        new: files.Results = {"experiment": EXPERIMENT, "finished": False} | asked
-        new |= {"features": made, "references": {}, "not separable": {}}
-        return new | {"runs": {}, "done": [], "slices": []}
-    found = files.read(path, EXPERIMENT)
-    if {key: found.get(key) for key in asked} != asked:
-        raise ValueError(f"path {str(path)!r} holds results of other sizes or seeds; choose another path")
-    for name, own in made.items():
-        kept = found["features"].setdefault(name, own)
-        if kept["shape"] != own["shape"] or not math.isclose(kept["length"], own["length"], rel_tol=1e-4):
+    own = {"features": made, "references": {}, "not separable": {}, "done": []}
+    found = files.begun("last_layer", sizes, seeds, path, own)
+    for name, features_now in made.items():
+        kept = found["features"].setdefault(name, features_now)
+        same = math.isclose(kept["length"], features_now["length"], rel_tol=1e-4)
+        if kept["shape"] != features_now["shape"] or not same:
             raise ValueError(
                 f"path {str(path)!r} holds results of other features of {name!r}; choose another"
             )
-    return found | {"finished": False}
+    return found
 
 
 def _known_by(frozen: Frozen) -> dict[str, Any]:
@@ -120,51 +106,23 @@ def _known_by(frozen: Frozen) -> dict[str, Any]:
     return {"shape": list(frozen.X.shape), "length": float(np.linalg.norm(frozen.X))}
 
 
-@contextmanager
-def _folder(path: str | Path | None) -> Iterator[Path]:
-    """Where unfinished runs are saved: beside the results, or for this process only."""
-    if path is None:
-        with TemporaryDirectory() as temporary:
-            yield Path(temporary)
-        return
-    folder = Path(path).with_name(f"{Path(path).name}.runs")
-    if not Path(path).exists():  # what is saved there belongs to results that are gone
-        rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    yield folder
-    if not any(folder.iterdir()):
-        folder.rmdir()
-
-
 @dataclass(frozen=True, eq=False)
-class _Work:
-    """What is done, and where the rest goes."""
+class _Layers:
+    """The runs of this experiment."""
 
-    results: files.Results
+    work: Work
     sizes: Sizes
-    path: Path | None
-    folder: Path
-    deadline: Deadline
-    about: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        self.keep()
-
-    def keep(self) -> None:
-        """Write the results, with the time that this slice has taken so far."""
-        self.about["seconds"] = round(self.deadline.elapsed, 1)
-        if self.path is not None:
-            files.write(self.path, self.results)
 
     def one_set(self, name: str, frozen: Frozen, seed: int) -> None:
         """All scenes of one set of pictures and one seed."""
         key = f"{name} / seed {seed}"
         scenes = [scene for own, scene in SCENES if own == name] + ["one node"]
-        open_ = [scene for scene in scenes if f"{name} / {scene} / seed {seed}" not in self.results["done"]]
-        if not open_ or key in self.results["not separable"]:
+        open_ = [
+            scene for scene in scenes if f"{name} / {scene} / seed {seed}" not in self.work.results["done"]
+        ]
+        if not open_ or key in self.work.results["not separable"]:
             return
-        if not any(known is self.about for known in self.results["slices"]):  # it does something
-            self.results["slices"].append(self.about)
+        self.work.begin()
         layer = Layer.of(frozen, seed)
         goal = self.reference(key, layer)
         if goal is None:
@@ -174,20 +132,20 @@ class _Work:
             metrics = layer.metrics(problem, goal)
             for method, parts in methods(problem, self.sizes).items():
                 run = f"{name} / {scene} / {method} / seed {seed}"
-                if run not in self.results["runs"]:
+                if run not in self.work.results["runs"]:
                     self.one_run(run, problem, parts, metrics, seed)
-            self.results["done"].append(f"{name} / {scene} / seed {seed}")
-            self.keep()
+            self.work.results["done"].append(f"{name} / {scene} / seed {seed}")
+            self.work.keep()
 
     def reference(self, key: str, layer: Layer) -> Array | None:
         """The certified centralised answer, or None, with a note, where nothing separates the pictures."""
         try:
             found = multiclass_max_margin(layer.problem(spread("one node", layer, 1, 0)))
         except UndecidedError as error:
-            self.results["not separable"][key] = str(error)
+            self.work.results["not separable"][key] = str(error)
             return None
         size = found.certificate.scale
-        self.results["references"][key] = {
+        self.work.results["references"][key] = {
             "margin": 1 / size,
             "relative error": found.certificate.error_bound / size,
             "accuracy": float((predict(layer.X_test, found.w) == layer.y_test).mean()),
@@ -209,12 +167,8 @@ class _Work:
             w0 = np.zeros(problem.size)
             return rounds(held, solver, aggregation, w0, participation=some, seed=seed, state=state)
 
-        where = self.folder / f"{key.replace(' / ', '-').replace(' ', '_')}.npz"
-        history = run_to(K, make, {**metrics, **told}, where, self.deadline)
-        self.results["runs"][key] = _columns(history, self.sizes.kept)
-        self.keep()
-        if self.deadline.passed:
-            raise OutOfTimeError
+        history = self.work.history(key, K, make, {**metrics, **told})
+        self.work.keep_run(key, files.columns(history, self.sizes.kept))
 
 
 def _bound(name: str) -> Callable[[Round], float]:
@@ -222,14 +176,46 @@ def _bound(name: str) -> Callable[[Round], float]:
     return lambda r: float(r.state.aggregation[name])
 
 
-def _columns(history: History, kept: int) -> dict[str, list[float | None]]:
-    """Some of the rounds, the first and the last among them; None for what is infinite."""
-    K = len(history)
-    some = np.unique(np.geomspace(1, K, kept).round().astype(int)) - 1
-    columns = {clock: history.clock(clock)[some] for clock in ("rounds", "megabytes", "gradients")}
-    own = ("k", "bytes_up", "bytes_down", "gradients")
-    columns |= {name: history[name][some] for name in history.columns if name not in own}
+def pictures_of(
+    sizes: Sizes, seeds: Sequence[int], device: str = "cpu", cache: str | Path | None = None
+) -> dict[str, Frozen]:
+    """Return the frozen features of all sets of pictures that the sizes name.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    seeds : sequence of int
+    device : str
+    cache : str or Path, optional
+        Folder that keeps features.
+
+    Returns
+    -------
+    dict of str to Frozen
+
+    Notes
+    -----
+    Cost: 7 ms a picture on one core, once.
+
+    Examples
+    --------
+    >>> pictures_of(SIZES["ci"], [0])  # doctest: +SKIP
+    """
+    extract = partial(features, efficientnet_lite0(), device=device, cache=cache)
     return {
-        name: [float(f"{value:.8g}") if math.isfinite(value) else None for value in column]
-        for name, column in columns.items()
+        name: freeze(load_pictures(name), extract, classes, sizes.samples, sizes.tests, seeds)
+        for name, classes in sizes.classes.items()
     }
+
+
+def _run(asked: Asked) -> files.Results:
+    begun = Deadline(asked.seconds)
+    sets = pictures_of(asked.sizes, asked.seeds, asked.device, asked.cache)
+    left = asked.seconds - begun.elapsed
+    return last_layer(sets, asked.sizes, asked.seeds, path=asked.path, seconds=left, device=asked.device)
+
+
+LAST_LAYER = Experiment(
+    "last_layer", "The last layer of a frozen network, by all methods of the book.", SIZES, _run
+)
+"""Needs the two packages of requirements-weights.txt."""

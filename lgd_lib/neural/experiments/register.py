@@ -1,0 +1,15 @@
+"""All experiments by name; a new one is one import and one line."""
+
+from __future__ import annotations
+
+from lgd_lib.neural.experiments.description import Experiment
+from lgd_lib.neural.experiments.last_layer import LAST_LAYER
+
+EXPERIMENTS: dict[str, Experiment] = {
+    found.name: found
+    for found in (
+        LAST_LAYER,
+        # one a line
+    )
+}
+"""What `python -m lgd_lib.neural NAME` knows."""
