@@ -13,6 +13,7 @@ from doit.tools import config_changed
 
 from pipeline import notebooks, site
 from pipeline.settings import SettingError, read_settings
+from pipeline.terminal import Line
 
 BOOK = Path("book")
 
@@ -23,13 +24,16 @@ class Progress(ConsoleReporter):
     def __init__(self, outstream, options):
         super().__init__(outstream, options)
         self.started = {}
+        self.line = Line(sys.__stderr__, told)
 
     def execute_task(self, task):
         self.started[task.name] = time.perf_counter()
         if task.name.startswith(("notebook:", "site")):
             self._line("run", task.name)
+            self.line.add(task.name.removeprefix("notebook:"))
 
     def add_success(self, task):
+        self.line.remove(task.name.removeprefix("notebook:"))
         if task.actions:
             self._line("done", f"{task.name:<26}{time.perf_counter() - self.started[task.name]:6.1f} s")
 
@@ -38,17 +42,28 @@ class Progress(ConsoleReporter):
             self._line("same", task.name)
 
     def add_failure(self, task, fail):
+        self.line.remove(task.name.removeprefix("notebook:"))
         self._line("FAIL", task.name)
         self.failures.append(f"\n{task.name} failed\n{fail.get_msg()}\n")
 
     def complete_run(self):
+        self.line.wipe()
         self.write("".join(self.failures + self.runtime_errors))
         if self.failures:
             self.write("No site was built.\n")
 
     def _line(self, word, text):
+        self.line.wipe()
         self.write(f"  {word:<5} {text}\n")
         self.outstream.flush()
+
+
+def told(name):
+    """How far a running notebook says that it is."""
+    try:
+        return notebooks.progress_file(OUT, name).read_text(encoding="utf8")
+    except OSError:
+        return ""
 
 
 def in_words(action, *arguments):
@@ -122,18 +137,13 @@ def task_notebook():
     """Execute one notebook with papermill."""
     for name in [*CHAPTERS, *LATE]:
         source, declared = BOOK / f"{name}.ipynb", DECLARED.get(name, [])
+        needs = [Path("constraints.txt"), *LIBRARY, *DATA]
         ledgers = [OUT / "claims" / f"{name}.json"] if declared else []
         records = [OUT / "runs" / f"{name}.json"]
         yield {
             "name": name,
-            "actions": [(in_words, [notebooks.execute, source, SETTINGS.parameters(), declared])],
-            "file_dep": [
-                source,
-                Path("constraints.txt"),
-                *LIBRARY,
-                *DATA,
-                *([CLAIMS, RUN] if name in LATE else []),
-            ],
+            "actions": [(in_words, [notebooks.execute, source, SETTINGS.parameters(), declared, needs])],
+            "file_dep": [source, *needs, *([CLAIMS, RUN] if name in LATE else [])],
             "targets": [*executed([name]), *records, *ledgers],
             "uptodate": [config_changed(repr(SETTINGS))],
         }

@@ -1,8 +1,15 @@
-"""A bar on a terminal, and nothing anywhere else."""
+"""A bar on a terminal, a line in a file for the build that shows it, and nothing anywhere else."""
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol, cast
+
+TOLD = "LGD_PROGRESS"
+"""The environment variable that names the file."""
 
 
 class Bar(Protocol):
@@ -53,8 +60,63 @@ class Silence:
         """
 
 
+class Told:
+    """A bar that writes what was done into a small file, at most twice a second.
+
+    Parameters
+    ----------
+    path : Path
+    total : int
+    done : int
+    unit : str
+
+    Examples
+    --------
+    >>> with Told(Path("no-such-folder/line.txt"), 3) as bar:  # a file that cannot be written is no error
+    ...     bar.update(3)
+    """
+
+    def __init__(self, path: Path, total: int, done: int = 0, unit: str = "it") -> None:
+        self.path, self.total, self.done, self.unit = path, total, done, unit
+        self.start, self.before, self.written = time.monotonic(), done, 0.0
+
+    def __enter__(self) -> Told:
+        """Begin."""
+        self._write()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End: what comes next has nothing to tell yet."""
+        self._say("")
+
+    def update(self, n: int = 1) -> None:
+        """Say that n more are done.
+
+        Parameters
+        ----------
+        n : int
+        """
+        self.done += n
+        if time.monotonic() - self.written > 0.5:
+            self._write()
+
+    def _write(self) -> None:
+        self.written = time.monotonic()
+        text = f"{self.unit} {self.done:,} of {self.total:,}"
+        if self.done > self.before:
+            left = (self.written - self.start) * (self.total - self.done) / (self.done - self.before)
+            text += f", {left / 60:.0f} min left" if left >= 90 else f", {left:.0f} s left"
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError):  # a run does not end because nobody can be told how far it is
+            self.path.write_text(text, encoding="utf8")
+
+
 def progress(total: int, done: int = 0, unit: str = "it") -> Bar:
     """Return a bar to be used in a `with` statement: tqdm's, or a silent one where tqdm is not installed.
+
+    Where the environment variable `LGD_PROGRESS` names a file, the bar is a line of text in it.
 
     Parameters
     ----------
@@ -79,6 +141,8 @@ def progress(total: int, done: int = 0, unit: str = "it") -> Bar:
     >>> with progress(2, unit="round") as bar:
     ...     _ = bar.update()
     """
+    if path := os.environ.get(TOLD):
+        return Told(Path(path), total, done, unit)
     try:
         from tqdm import tqdm
     except ImportError:

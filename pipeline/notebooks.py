@@ -1,12 +1,13 @@
 """The notebooks of the book: what they declare, and executing one of them with papermill."""
 
 import ast
+import hashlib
 import json
 import os
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,22 +61,28 @@ def declared_claims(notebooks: Mapping[str, Any]) -> dict[str, list[str]]:
     return declared
 
 
-def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) -> None:
+def execute(
+    source: Path, parameters: Mapping[str, Any], claims: Sequence[str], needs: Iterable[Path] = ()
+) -> None:
     """Run the notebook `source` into ``<out>/notebooks/``; until it ended well it is in ``<out>/failed/``.
 
-    The kernel starts in the current folder, which must be the root of the repository.
+    The kernel starts in the current folder, which must be the root of the repository. What it has done so far
+    is kept in ``<out>/unfinished/`` for the next try, if it has the profile `full`; not if one of the files
+    in `needs` has changed.
     """
     import papermill  # takes a second, which a build with nothing to do need not wait
 
     out = Path(parameters["out"])
+    unfinished = keep_unfinished(source, parameters, needs)
+    told = progress_file(out, source.stem)
     partial, target = out / "failed" / source.name, out / "notebooks" / source.name
     record, ledger = out / "runs" / f"{source.stem}.json", out / "claims" / f"{source.stem}.json"
     for old in (target, record, ledger):
         old.unlink(missing_ok=True)
     withdraw(out / "site")
-    for folder in (partial.parent, target.parent, record.parent, ledger.parent):
+    for folder in (partial.parent, target.parent, record.parent, ledger.parent, told.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    os.environ.update(ONE_THREAD, JUPYTER_PREFER_ENV_PATH="1")
+    os.environ.update(ONE_THREAD, JUPYTER_PREFER_ENV_PATH="1", LGD_PROGRESS=str(told.resolve()))
     start = time.perf_counter()
     try:
         _run(source, partial, parameters)
@@ -83,6 +90,8 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
         raise NotebookError(_failure(source, partial, error)) from error
     except Exception as error:  # a kernel that dies or does not start
         raise NotebookError(f"{source}: {type(error).__name__}: {error}") from error
+    finally:
+        told.unlink(missing_ok=True)
     seconds = round(time.perf_counter() - start, 1)
     if claims and not ledger.exists():
         raise NotebookError(
@@ -90,7 +99,36 @@ def execute(source: Path, parameters: Mapping[str, Any], claims: Sequence[str]) 
         )
     publish(partial, target, parameters)
     partial.unlink()
+    shutil.rmtree(unfinished, ignore_errors=True)
     record.write_text(json.dumps({"notebook": source.stem, "seconds": seconds}) + "\n", encoding="utf8")
+
+
+def keep_unfinished(source: Path, parameters: Mapping[str, Any], needs: Iterable[Path]) -> Path:
+    """Make the folder in which a notebook of the profile `full` keeps what it has done; return its path.
+
+    What an earlier try left there stays only if it was made by the same code, data, versions and settings.
+    """
+    folder = Path(parameters["out"]) / "unfinished" / source.stem
+    if parameters["profile"] != "full":
+        return folder
+    digest = hashlib.sha256()
+    for cell in read(source).cells:
+        if cell.cell_type == "code":
+            digest.update(cell.source.encode() + b"\0")
+    for path in needs:
+        digest.update(path.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    made_by = json.dumps({**parameters, "sha256": digest.hexdigest()})
+    note = folder / "made_by.json"
+    if not note.exists() or note.read_text(encoding="utf8") != made_by:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        note.write_text(made_by, encoding="utf8")
+    return folder
+
+
+def progress_file(out: Path, name: str) -> Path:
+    """Where a running notebook says how far it is."""
+    return out / "running" / f"{name}.txt"
 
 
 def _run(source: Path, target: Path, parameters: Mapping[str, Any]) -> None:

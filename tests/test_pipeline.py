@@ -1,9 +1,11 @@
 """The build graph on a small copy of the repository: what it runs, refuses and leaves behind."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -11,6 +13,7 @@ import pytest
 
 from pipeline import notebooks
 from pipeline.settings import SettingError, Settings, read_settings
+from pipeline.terminal import Line
 
 ROOT = Path(__file__).parents[1]
 PARAMETERS = 'profile = "ci"\nseed = 0\ndevice = "cpu"  # or "cuda"\nout = None'
@@ -19,6 +22,23 @@ PARAMETERS = 'profile = "ci"\nseed = 0\ndevice = "cpu"  # or "cuda"\nout = None'
 def certificate(*ids):
     claims = ", ".join(f'Claim("{i}", "std", "One is one.", 1, 1, "equal")' for i in ids)
     return f'from lgd_lib.claims import Claim, certify\n\ncertify("one", [{claims}], out)'
+
+
+PIECES = """
+import os, pathlib
+from lgd_lib import unfinished
+
+unfinished.SECONDS = 0.0
+
+def make(n):
+    with open("made.txt", "a") as file:
+        file.write(f"{n} ")
+    if n == 2 and not pathlib.Path("go").exists():
+        os._exit(1)
+    return pathlib.Path(os.environ["LGD_PROGRESS"]).read_text()
+
+print(unfinished.Unfinished(out, "one").each("pieces", make, range(4))[0])
+"""
 
 
 class Copy:
@@ -102,6 +122,63 @@ def test_a_notebook_runs_again_only_when_something_changed(copy):
     assert copy.doit("claims", "seed=8").returncode == 0
     assert not copy.built("claims/one.json").exists()
     assert json.loads(copy.built("claims.json").read_text(encoding="utf8")) == []
+
+
+def test_a_killed_notebook_goes_on_where_it_was(copy):
+    copy.write("one", PIECES)
+    assert copy.doit("notebook:one", "profile=full").returncode == 1
+    (copy.folder / "go").touch()
+    assert copy.doit("notebook:one", "profile=full").returncode == 0
+    assert (copy.folder / "made.txt").read_text(encoding="utf8") == "0 1 2 2 3 "
+    out = copy.folder / "_build" / "full"
+    assert "pieces 0 of 4" in (out / "notebooks" / "one.ipynb").read_text(encoding="utf8")
+    assert not list((out / "unfinished").iterdir())
+    assert not list((out / "running").iterdir())
+
+
+def test_what_was_done_is_kept_until_code_data_or_settings_change(copy):
+    data = copy.folder / "data.csv"
+    data.write_text("1", encoding="utf8")
+
+    def keeps(code="x = 1", **changed):
+        """Whether what an earlier try left there is still there."""
+        copy.write("one", code)
+        given = {"profile": "full", "seed": 0, "device": "cpu", "out": str(copy.folder / "out")} | changed
+        left = notebooks.keep_unfinished(copy.folder / "book" / "one.ipynb", given, [data]) / "left.npz"
+        there = left.exists()
+        if left.parent.exists():
+            left.touch()
+        return there
+
+    assert [keeps(), keeps()] == [False, True]
+    assert [keeps(seed=1), keeps(seed=1)] == [False, True]
+    assert [keeps("x = 2"), keeps("x = 2")] == [False, True]
+    data.write_text("2", encoding="utf8")
+    assert [keeps("x = 2"), keeps("x = 2")] == [False, True]
+    assert not keeps(profile="ci", out=str(copy.folder / "ci"))
+    assert not (copy.folder / "ci").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("stream", "shown"), [(Terminal(), True), (io.StringIO(), False)])
+def test_a_terminal_shows_what_runs_and_how_far_it_is(stream, shown):
+    line = Line(stream, lambda name: f"{name} of 9")
+    for name in ("one", "two"):
+        line.add(name)
+    assert line.text() == "one 0:00 one of 9 | two 0:00 two of 9"
+    end = time.monotonic() + 5
+    while shown and "one of 9" not in stream.getvalue() and time.monotonic() < end:
+        time.sleep(0.01)
+    line.remove("two")
+    line.wipe()
+    assert ("\x1b[Kone 0:00 one of 9" in stream.getvalue()) == shown
+    assert stream.getvalue().endswith("\r\x1b[K" if shown else "")
+    assert line.text().startswith("one 0:0")
+    line.remove("one")
 
 
 @pytest.mark.parametrize(
