@@ -80,7 +80,7 @@ SIZES = {
         tests=50,
         clients=20,
         rounds=200,
-        exact_rounds=200,
+        exact_rounds=50,
     ),
 }
 """The sizes of the profiles: `ci` for a book that is built in minutes, `full` for the stored results."""
