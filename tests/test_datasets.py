@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lgd_lib import data_files, data_sources
 from lgd_lib.datasets import load, load_pictures, standardise, with_constant
+from lgd_lib.roles import load_roles
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 ENTRIES = json.loads((DATA / "MANIFEST.json").read_text(encoding="utf-8"))["datasets"]
@@ -38,9 +39,14 @@ def test_the_manifest_tells_the_truth(entry):
     content = (DATA / entry["file"]).read_bytes()
     assert hashlib.sha256(content).hexdigest() == entry["sha256"]
     assert len(content) == entry["bytes"]
-    dataset = load_pictures(entry["name"]) if "kind" in entry else load(entry["name"])
-    array = dataset.images if "kind" in entry else dataset.X
-    assert list(array.shape) == entry["shape"]
+    kind = entry.get("kind", "table")
+    dataset = {"table": load, "pictures": load_pictures, "roles": load_roles}[kind](entry["name"])
+    shape = {
+        "table": lambda: dataset.X.shape,
+        "pictures": lambda: dataset.images.shape,
+        "roles": lambda: (dataset.M, dataset.sizes.sum()),
+    }[kind]()
+    assert list(shape) == entry["shape"]
     assert dataset.licence == entry["licence"]
     sources = [sha256 for _, sha256 in data_sources.SOURCES[entry["name"]]]
     if "kind" in entry:
@@ -62,8 +68,9 @@ def test_each_set_comes_with_its_own_licence(entry):
         "Apache-2.0": "END OF TERMS AND CONDITIONS",
         "CC-BY-4.0": "Creative Commons Attribution 4.0 International Public License",
         "MIT": "Permission is hereby granted, free of charge",
+        "CC-BY-2.5": "http://creativecommons.org/licenses/by/2.5/legalcode",
     }
-    assert "Copyright" in text
+    assert "copyright" in text.lower()
     assert all(proof[licence] in text for licence in entry["licence"].split(" AND "))
 
 
@@ -81,7 +88,8 @@ def test_the_page_about_the_data_agrees_with_the_manifest():
         assert entry["licence"] in section
         assert entry["licence_file"] in section
         many, *size = (f"{n:,}" for n in entry["shape"])
-        assert f"{many} x {size[0]}" in page or f"{many} pictures, {size[0]} x {size[1]}" in page
+        said = f"{many} x {size[0]}", f"{many} pictures, {' x '.join(size[:2])}"
+        assert any(words in page for words in (*said, f"{many} roles, {size[0]} characters"))
         for key in entry["cite"]:
             assert key in section
             assert f"{{{key}," in works
@@ -187,6 +195,8 @@ def test_an_unknown_name_lists_the_known_ones():
         ValueError, match=r"'gasoline'; it must be one of 'emoji', 'fashion'; .* read by load$"
     ):
         load_pictures("gasoline")
+    with pytest.raises(ValueError, match=r"'emoji'; it must be one of 'shakespeare'; .* by load_pictures$"):
+        load_roles("emoji")
 
 
 @pytest.mark.parametrize("damage", ["one bit", "cut short", "empty"])
