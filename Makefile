@@ -78,6 +78,7 @@ bench: $(READY)
 	@$(RUN) benchmarks.classification
 	@$(RUN) benchmarks.finite_steps
 	@$(RUN) benchmarks.last_layer
+	@$(RUN) benchmarks.networks
 
 lint: $(READY)
 	@$(RUN) ruff check .

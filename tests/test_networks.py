@@ -275,30 +275,38 @@ def test_kept_answers_change_no_bit():
 
 
 GROWTH = """
-import resource, torch
+import resource, sys, torch
 from torch import nn
 from lgd_lib import Average, rounds
 from lgd_lib.neural.network_steps import NetworkSteps
 from lgd_lib.neural.networks import NetworkProblem, Samples
 from lgd_lib.neural.optimisers import SGD
 
-one = Samples(torch.ones(1, 2000), torch.ones(1, 2000))
+one, solver = Samples(torch.ones(1, 500), torch.ones(1, 500)), NetworkSteps(SGD(0.1), 1, keep_answers=KEEP)
 peaks = []
-for M in (3, 60):
-    problem = NetworkProblem([one] * M, lambda: nn.Linear(2000, 2000), nn.MSELoss(reduction="none"))
-    next(rounds(problem, NetworkSteps(SGD(0.1), 1), Average(), problem.initial))
-    del problem
+for M in (10, 100, 1000):
+    problem = NetworkProblem([one] * M, lambda: nn.Linear(500, 500), nn.MSELoss(reduction="none"))
+    run = rounds(problem, solver, Average(), problem.initial)
+    held = [next(run), next(run)]
+    del problem, run, held
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    if KEEP and M == 100:
+        break
 print(*peaks)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="this system does not tell the peak of memory")
-def test_memory_does_not_grow_with_the_clients():
-    done = subprocess.run([sys.executable, "-c", GROWTH], capture_output=True, text=True, check=True)
-    few, many = map(float, done.stdout.split())
-    model = 4 * 2000 * 2001 / 2**20
-    assert many - few < 4 * model, "57 more clients would need 57 models"
+@pytest.mark.parametrize("keep", [False, True])
+def test_memory_does_not_grow_with_the_clients_unless_answers_are_kept(keep):
+    script = GROWTH.replace("KEEP", str(keep))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    few, *more = map(float, done.stdout.split())
+    model = 4 * 500 * 501 / 2**20
+    if keep:  # so that this test can fail
+        assert more[0] - few > 80 * model
+    else:
+        assert max(more) - few < 30 * model, "990 more clients would need 990 models"
 
 
 def test_the_random_state_of_torch_is_left_alone():
