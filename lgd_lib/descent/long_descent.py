@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from lgd_lib.descent.margin_descent import SLOPES, descend
+from lgd_lib.descent.margin_descent import ONE, SLOPES, descend
 from lgd_lib.validation import Array
 
 LONG = 10_000
@@ -111,7 +111,7 @@ def _integrated(
 def _change(G: Array, m0: Array, h: Array, loss: str, a: Array) -> Array:
     """h da/dt of the modified equation."""
     m, p = m0 + np.matmul(G, a[..., None])[..., 0], np.empty_like(m0)
-    SLOPES[loss](m, p)
+    SLOPES[loss](m, p, ONE)
     q = p * (1 - p) if loss == "logistic" else p
     r = q * (1 - 2 * p) if loss == "logistic" else p
     g = np.matmul(G, p[..., None])[..., 0]

@@ -9,17 +9,21 @@ import numpy as np
 from lgd_lib.descent import compiled_descent
 from lgd_lib.validation import Array
 
-Slope = Callable[[Array, Array], object]
+Slope = Callable[[Array, Array, Array], object]
+ONE = np.ones(())
+"""An array, which NumPy adds a little faster than a number."""
 
 
-def squared_slope(m: Array, out: Array) -> None:
-    """Write -loss'(m) = -m into `out`, m a residual x^T w - y.
+def squared_slope(m: Array, out: Array, h: Array) -> None:
+    """Write -h loss'(m) = -h m into `out`, m a residual x^T w - y.
 
     Parameters
     ----------
     m : ndarray
         Residuals.
     out : ndarray, of the same shape
+    h : ndarray
+        Step sizes, of the same shape or one that is broadcast to it.
 
     Notes
     -----
@@ -28,15 +32,16 @@ def squared_slope(m: Array, out: Array) -> None:
     Examples
     --------
     >>> out = np.empty(2)
-    >>> squared_slope(np.array([0.5, -2.0]), out)
+    >>> squared_slope(np.array([0.5, -2.0]), out, ONE)
     >>> out
     array([-0.5,  2. ])
     """
     np.negative(m, out=out)
+    out *= h
 
 
-def exponential_slope(m: Array, out: Array) -> None:
-    """Write -loss'(m) = exp(-m) into `out`.
+def exponential_slope(m: Array, out: Array, h: Array) -> None:
+    """Write -h loss'(m) = h exp(-m) into `out`.
 
     Parameters
     ----------
@@ -44,6 +49,8 @@ def exponential_slope(m: Array, out: Array) -> None:
         Margins.
     out : ndarray, of the same shape
         May not be m.
+    h : ndarray
+        Step sizes, of the same shape or one that is broadcast to it.
 
     Notes
     -----
@@ -52,16 +59,17 @@ def exponential_slope(m: Array, out: Array) -> None:
     Examples
     --------
     >>> out = np.empty(2)
-    >>> exponential_slope(np.array([0.0, 1e6]), out)
+    >>> exponential_slope(np.array([0.0, 1e6]), out, ONE)
     >>> out
     array([1., 0.])
     """
     np.negative(m, out=out)
     np.exp(out, out=out)
+    out *= h
 
 
-def logistic_slope(m: Array, out: Array) -> None:
-    """Write -loss'(m) = 1 / (1 + exp(m)) into `out`.
+def logistic_slope(m: Array, out: Array, h: Array) -> None:
+    """Write -h loss'(m) = h / (1 + exp(m)) into `out`.
 
     Parameters
     ----------
@@ -69,6 +77,8 @@ def logistic_slope(m: Array, out: Array) -> None:
         Margins.
     out : ndarray, of the same shape
         May not be m.
+    h : ndarray
+        Step sizes, of the same shape or one that is broadcast to it.
 
     Notes
     -----
@@ -78,13 +88,13 @@ def logistic_slope(m: Array, out: Array) -> None:
     Examples
     --------
     >>> out = np.empty(2)
-    >>> logistic_slope(np.array([0.0, -1e6]), out)
+    >>> logistic_slope(np.array([0.0, -1e6]), out, ONE)
     >>> out
     array([0.5, 1. ])
     """
     np.exp(m, out=out)
-    out += 1.0
-    np.reciprocal(out, out=out)
+    np.add(out, ONE, out=out)
+    np.divide(h, out, out=out)
 
 
 SLOPES: dict[str, Slope] = {
@@ -92,7 +102,7 @@ SLOPES: dict[str, Slope] = {
     "exponential": exponential_slope,
     "logistic": logistic_slope,
 }
-"""-loss'(m) of each loss, written in place."""
+"""-h loss'(m) of each loss, written in place."""
 
 
 COMPILED_FROM = 500
@@ -144,8 +154,7 @@ def descend(
         m = np.matmul(G, column)[..., 0] + m0
         product = m[..., None]
         for _ in range(L):
-            slope(m, p)
-            p *= size
+            slope(m, p, size)
             a += p
             np.matmul(G, column, out=product)
             m += m0

@@ -133,6 +133,6 @@ def drawn_batches(loss: str, batch_size: int, replace: bool, walkers: Walkers) -
             B = np.stack(block, axis=1)  # (steps, m, batch_size)
             size = (B >= 0) * (walkers.eta[:, None] / (B >= 0).sum(axis=2, keepdims=True))
             for own, h in zip(np.where(B < 0, 0, B) + start, size, strict=True):
-                slope(m0[own] + np.matmul(row[own], column)[..., 0], p)
-                np.add.at(flat, own.reshape(-1), (h * p).reshape(-1))
+                slope(m0[own] + np.matmul(row[own], column)[..., 0], p, h)
+                np.add.at(flat, own.reshape(-1), p.reshape(-1))
         return a, walkers.m0 + np.matmul(walkers.gram, column)[..., 0]
