@@ -41,6 +41,8 @@ class PreparedNetwork:
     batchnorm : {"frozen", "averaged", "local"}
     reset, keep : bool
     together : int
+    at_once : int or None
+        Samples of one pass through the network.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class PreparedNetwork:
     reset: bool
     keep: bool
     together: int
+    at_once: int | None = None
 
     @property
     def travels(self) -> int:
@@ -177,12 +180,19 @@ class PreparedNetwork:
                 if not client.full:
                     rows = torch.as_tensor(drawn, device=point.device)
                 net.gradient.zero_()
-                torch.autograd.backward(self.problem.loss(net.module(X[rows]), y[rows]).mean())
+                self._backward(X[rows], y[rows])
                 self.optimiser.step(net.parameters, net.gradient, buffers)
         new = buffers if own else {}
         if statistics is not None:
             new = new | {STATISTICS: net.statistics}
         return net.vector[None, : self.travels], {name: b[None] for name, b in new.items()}
+
+    def _backward(self, X: Tensor, y: Tensor) -> None:
+        """Add up the gradient of the mean loss of a batch, in parts if it is to be passed in parts."""
+        N, most = len(X), self.at_once or len(X)
+        for own, targets in zip(torch.split(X, most), torch.split(y, most), strict=True):
+            mean = self.problem.loss(self.net.module(own), targets).mean()
+            torch.autograd.backward(mean if most >= N else mean * (len(own) / N))
 
     def _side_by_side(self, point: Tensor, clients: list[Client], kept: Buffers) -> Trained:
         """Several clients at once, those with the most steps first."""
@@ -199,7 +209,11 @@ class PreparedNetwork:
 
     def _advice(self, nodes: NDArray[np.int64], k: int) -> str:
         who = f"node {nodes[0]}" if nodes.size == 1 else f"nodes {nodes[0]} to {nodes[-1]}, side by side,"
-        lower = "batch_size" if nodes.size == 1 else f"together (it was {self.together}), then batch_size"
+        lower = (
+            "batch_size or at_once"
+            if nodes.size == 1
+            else f"together (it was {self.together}), then batch_size"
+        )
         return (
             f"{who} ran out of memory in round {k} on {self.problem.device!r} with batches of "
             f"{int(self.batch[nodes].max())}; lower {lower}"

@@ -104,20 +104,51 @@ def freeze(
     >>> freeze(load_pictures("fashion"), mean, (0, 3), samples=5, tests=2, seeds=(0,)).X.shape
     (14, 28)
     """
-    chosen = {seed: _chosen(pictures, classes, samples, tests, seed) for seed in seeds}
-    needed = np.unique(np.concatenate([rows for pair in chosen.values() for rows in pair]))
+    rows_of = {seed: chosen(pictures, classes, samples, tests, seed) for seed in seeds}
+    needed = np.unique(np.concatenate([rows for pair in rows_of.values() for rows in pair]))
     some = pictures.take(needed)
     y = np.searchsorted(np.sort(classes), some.labels)
     splits = {
         seed: (np.searchsorted(needed, train), np.searchsorted(needed, test))
-        for seed, (train, test) in chosen.items()
+        for seed, (train, test) in rows_of.items()
     }
     return Frozen(extract(some), y, some.groups, splits)
 
 
-def _chosen(
+def chosen(
     pictures: Pictures, classes: Sequence[int], samples: int, tests: int, seed: int
 ) -> tuple[Indices, Indices]:
+    """Return which pictures a seed trains on, and which of those held out it tests on.
+
+    Parameters
+    ----------
+    pictures : Pictures
+    classes : sequence of int
+    samples, tests : int
+        Pictures of each class.
+    seed : int
+
+    Returns
+    -------
+    train, test : ndarray of int
+        Class by class.
+
+    Raises
+    ------
+    ValueError
+        If a class has too few pictures.
+
+    Notes
+    -----
+    Cost: none that counts.
+
+    Examples
+    --------
+    >>> from lgd_lib.datasets import load_pictures
+    >>> train, test = chosen(load_pictures("fashion"), (0, 3), samples=5, tests=2, seed=0)
+    >>> train.size, test.size
+    (10, 4)
+    """
     rng = np.random.default_rng(seed)
     parts: tuple[list[Indices], list[Indices]] = ([], [])
     for c in sorted(classes):

@@ -44,13 +44,16 @@ class NetworkSteps:
         Whether a round keeps the local models, for metrics that look at `r.W`.
     together : int, optional
         Clients trained side by side; 1 on a CPU by default, up to 32 on a GPU where the network allows it.
+    at_once : int, optional
+        Samples that go through the network together. Larger batches pass in parts whose gradients are added
+        up: the same step to rounding in less memory, unless normalisation layers see the parts' statistics.
 
     Raises
     ------
     TypeError, ValueError
-        If not exactly one of L and epochs is given, one of them, batch_size or together is no whole number of
-        at least 1, or batchnorm is unknown; from `prepare`, if the problem holds no network, or clients that
-        cannot be stacked were to be.
+        If not exactly one of L and epochs is given, one of them, batch_size, together or at_once is no whole
+        number of at least 1, clients side by side were to take parts of a batch, or batchnorm is unknown;
+        from `prepare`, if the problem holds no network, or clients that cannot be stacked were to be.
     FloatingPointError, MemoryError
         From a round: if a node's answer is not finite, or memory does not suffice; it names what to lower.
 
@@ -78,16 +81,21 @@ class NetworkSteps:
     reset: bool = True
     keep_answers: bool = False
     together: int | None = None
+    at_once: int | None = None
 
     def __post_init__(self) -> None:
         if (self.L is None) == (self.epochs is None):
             raise ValueError(f"L was {self.L} and epochs was {self.epochs}; give exactly one of them")
-        counts = {"batch_size": self.batch_size, "together": self.together, "epochs": self.epochs}
-        for name, value in counts.items():
+        for name in ("batch_size", "together", "epochs", "at_once"):
+            value = getattr(self, name)
             if value is not None and not is_count(value):
                 raise ValueError(f"{name} was {value!r}; it must be a whole number of at least 1")
         if self.L is not None and not all(is_count(L) for L in as_list("L", self.L)):
             raise ValueError(f"L was {self.L}; it must be a whole number of at least 1")
+        if self.at_once is not None and (self.together or 1) > 1:
+            raise ValueError(
+                f"at_once was {self.at_once}; clients side by side take whole batches: together=1"
+            )
         if self.batchnorm not in BATCHNORM:
             known = ", ".join(map(repr, BATCHNORM))
             raise ValueError(f"batchnorm was {self.batchnorm!r}; it must be one of {known}")
@@ -114,11 +122,12 @@ class NetworkSteps:
             reset=self.reset,
             keep=self.keep_answers,
             together=self._together(problem, net, frozen),
+            at_once=self.at_once,
         )
 
     def _together(self, problem: NetworkProblem, net: FlatNetwork, frozen: bool) -> int:
         asked = self.together
-        if asked == 1 or (asked is None and problem.device == "cpu"):
+        if asked == 1 or self.at_once or (asked is None and problem.device == "cpu"):
             return 1
         found = f"batchnorm={self.batchnorm!r} mixes the samples of a batch"
         if frozen:

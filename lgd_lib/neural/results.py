@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from lgd_lib.history import History, versions
+from lgd_lib.history import CLOCKS, History, versions
+from lgd_lib.neural.runs import kept_rounds
 
 Results = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
@@ -237,8 +237,8 @@ def begun(
     """
     asked = {"sizes": as_kept(sizes), "seeds": list(seeds)}
     if path is None or not Path(path).exists():
-        new: Results = {"experiment": experiment, "finished": False} | asked
-        return new | dict(own or {}) | {"runs": {}, "slices": []}
+        new = {"experiment": experiment, "finished": False} | asked | dict(own or {})
+        return new | {"runs": {}, "slices": []}
     found = read(path, experiment)
     if {key: found.get(key) for key in asked} != asked:
         raise ValueError(f"path {str(path)!r} holds results of other sizes or seeds; choose another path")
@@ -266,13 +266,13 @@ def columns(history: History, kept: int) -> dict[str, list[float | None]]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> two = {name: np.ones(2) for name in ("bytes_up", "bytes_down", "gradients", "loss")}
     >>> columns(History({"k": np.arange(2)} | two), 5)["gradients"]
     [1.0, 2.0]
     """
-    some = np.unique(np.geomspace(1, len(history), kept).round().astype(int)) - 1
-    found = {clock: history.clock(clock)[some] for clock in ("rounds", "megabytes", "gradients")}
-    own = ("k", "bytes_up", "bytes_down", "gradients")
+    some, own = kept_rounds(len(history), kept), ("k", "bytes_up", "bytes_down", "gradients")
+    found = {clock: history.clock(clock)[some] for clock in CLOCKS}
     found |= {name: history[name][some] for name in history.columns if name not in own}
     return {
         name: [float(f"{value:.8g}") if math.isfinite(value) else None for value in column]

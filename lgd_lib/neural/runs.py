@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lgd_lib.history import History
 from lgd_lib.recording import Metrics, record, saved_state
 from lgd_lib.runner import Round, State
@@ -98,3 +101,26 @@ def run_to(
         chunk = max(1, int(left / pace))
     path.unlink(missing_ok=True)
     return history
+
+
+def kept_rounds(K: int, kept: int) -> NDArray[np.int64]:
+    """Return up to `kept` of the numbers 0..K-1, evenly spread in the logarithm, with the first and the last.
+
+    Parameters
+    ----------
+    K, kept : int
+
+    Returns
+    -------
+    ndarray of int
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> kept_rounds(100, 5)
+    array([ 0,  2,  9, 31, 99])
+    """
+    return np.unique(np.geomspace(1, K, kept).round().astype(np.int64)) - 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from lgd_lib.neural.experiments.description import Experiment
 from lgd_lib.neural.experiments.last_layer import LAST_LAYER
+from lgd_lib.neural.experiments.pictures import PICTURES
 
 EXPERIMENTS: dict[str, Experiment] = {
     found.name: found
     for found in (
         LAST_LAYER,
+        PICTURES,
         # one a line
     )
 }
