@@ -5,12 +5,14 @@ from __future__ import annotations
 from lgd_lib.neural.experiments.description import Experiment
 from lgd_lib.neural.experiments.last_layer import LAST_LAYER
 from lgd_lib.neural.experiments.pictures import PICTURES
+from lgd_lib.neural.experiments.users import USERS
 
 EXPERIMENTS: dict[str, Experiment] = {
     found.name: found
     for found in (
         LAST_LAYER,
         PICTURES,
+        USERS,
         # one a line
     )
 }
