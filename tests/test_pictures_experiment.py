@@ -29,6 +29,7 @@ TINY = Sizes(
     classes=(0, 1, 2, 3),
     samples=16,
     tests=8,
+    judged=5,
     scenes={"pretrained": BOTH, "random": ("vendors",)},
     clients=4,
     batch=12,
@@ -108,7 +109,9 @@ def test_what_is_measured_is_what_the_models_say(whole):
     solver, K = methods(3, "pretrained", "frozen", TINY)["sgd L=3"]
     run = rounds(problem, solver, Average(), problem.initial, weights=problem.sizes, seed=0)
     last = list(islice(run, K))[-1]
-    kept, X, y = whole["runs"]["vendors / pretrained / sgd L=3 / seed 0"], ALBUMS[0].X, ALBUMS[0].y
+    kept = whole["runs"]["vendors / pretrained / sgd L=3 / seed 0"]
+    first = np.sort([j for c in range(4) for j in np.flatnonzero(ALBUMS[0].y.numpy() == c)[:5]])
+    X, y = ALBUMS[0].X[first], ALBUMS[0].y[first]
     model, X_test, y_test = problem.module(last.w), ALBUMS[0].X_test, ALBUMS[0].y_test
     with torch.no_grad():
         scores = model(X_test)
@@ -139,7 +142,7 @@ def test_drift_of_a_single_node_and_of_nodes_that_stay():
 
 def test_a_judge_measures_some_rounds_only():
     problem = NetworkProblem(ALBUMS[0].spread("vendors", 4, 0), network, networks.cross_entropy, 0)
-    judge = Judge(problem, ALBUMS[0], K=9, kept=3, points=0, pictures=7)
+    judge = Judge(problem, ALBUMS[0], judged=9, K=9, kept=3, points=0, pictures=7)
     solver = NetworkSteps(SGD(0.1), 1, keep_answers=True)
     run = rounds(problem, solver, Average(), problem.initial)
     rows = np.array([judge(r) for r in islice(run, 9)])

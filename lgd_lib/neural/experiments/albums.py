@@ -45,6 +45,21 @@ class Album:
     y_test: Tensor
     groups: NDArray[np.int64]
 
+    def some(self, each: int) -> tuple[Tensor, Tensor]:
+        """Return the first pictures of each class that are trained on, and their classes.
+
+        Parameters
+        ----------
+        each : int
+
+        Returns
+        -------
+        X, y : Tensor
+        """
+        own = [(self.y == c).nonzero()[:each, 0] for c in torch.unique(self.y)]
+        rows = torch.cat(own)
+        return self.X[rows], self.y[rows]
+
     def spread(self, scene: str, clients: int, seed: int) -> list[Samples]:
         """Return the nodes' pictures.
 

@@ -30,8 +30,9 @@ class Sizes:
     Parameters
     ----------
     classes : tuple of int
-    samples, tests : int
-        Pictures of a class to train on and to test on.
+    samples, tests, judged : int
+        Pictures of a class to train on and to test on; and those of the first on which training losses are
+        measured.
     scenes : mapping of str to tuple of str
         Start to the ways in which pictures are spread over nodes.
     clients : int
@@ -62,6 +63,7 @@ class Sizes:
     classes: tuple[int, ...]
     samples: int
     tests: int
+    judged: int
     scenes: Mapping[str, tuple[str, ...]]
     clients: int = 8
     batch: int = 64
@@ -80,9 +82,10 @@ SIZES = {
     "ci": Sizes(
         classes=(2, 4, 5, 7),
         samples=75,
-        tests=30,
+        tests=15,
+        judged=10,
         scenes={"pretrained": BOTH, "random": ("vendors",)},
-        batch=32,
+        batch=24,
         budget=10,
         steps=(1, 5),
         passes=1,
@@ -94,6 +97,7 @@ SIZES = {
         classes=tuple(range(8)),
         samples=50,
         tests=30,
+        judged=25,
         scenes={"pretrained": BOTH, "random": BOTH},
     ),
 }
@@ -179,6 +183,8 @@ class Judge:
     ----------
     problem : NetworkProblem
     album : Album
+    judged : int
+        Pictures of a class on which training losses are measured.
     K : int
         Rounds of the run.
     kept : int
@@ -190,11 +196,12 @@ class Judge:
 
     Examples
     --------
-    >>> Judge(problem, album, K=10, kept=5, points=7, pictures=64)  # doctest: +SKIP
+    >>> Judge(problem, album, judged=25, K=10, kept=5, points=7, pictures=64)  # doctest: +SKIP
     """
 
     problem: NetworkProblem
     album: Album
+    judged: int
     K: int
     kept: int
     points: int
@@ -207,14 +214,15 @@ class Judge:
         if r.k not in kept_rounds(self.K, self.kept):
             return found
         album, d = self.album, self.problem.initial.size
+        X, y = album.some(self.judged)
         found[1], found[2] = self.on(r.w, album.X_test, album.y_test)
-        found[3] = self.on(r.w, album.X, album.y)[1]
+        found[3] = self.on(r.w, X, y)[1]
         if self.problem.M > 1:
             found[4], found[5] = angle_between_moves(r, d), distance_between_moves(r, d)
         if self.points and r.k == self.K - 1:
             line = between(r.W[0], r.W[1], self.points)
             first = len(COLUMNS)
-            found[first : first + self.points] = [self.on(w, album.X, album.y)[1] for w in line]
+            found[first : first + self.points] = [self.on(w, X, y)[1] for w in line]
             found[first + self.points :] = [self.on(w, album.X_test, album.y_test)[0] for w in line]
         return found
 

@@ -126,7 +126,8 @@ class _Scene:
         # A line for the fewest rounds and, of the others, for the largest number of local steps.
         drawn = key.split(" / ")[2] in ("one-shot", f"sgd L={max(self.sizes.steps)}")
         points = self.sizes.points if drawn else 0
-        judge = Judge(problem, self.album, K, self.sizes.kept, points, sum(seen))
+        sizes = self.sizes
+        judge = Judge(problem, self.album, sizes.judged, K, sizes.kept, points, sum(seen))
 
         def make(state: State | None) -> Iterator[Round]:
             return rounds(
