@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.margins.least_distance import UnitRows, from_guess, least_distance
-from lgd_lib.protocol import Answers, Memory, Message
+from lgd_lib.protocol import Answers, Memory, Message, NotProjections
 from lgd_lib.validation import Array, is_count
 
 
@@ -152,15 +152,18 @@ class Bundle:
     Raises
     ------
     ValueError
-        If slack is no whole number of at least 1; from `step`, when the half-spaces contradict each other,
-        which happens only if no w separates all nodes' data.
+        If slack is no whole number of at least 1; from `step`, in the first round, if the local solver is
+        known to answer with something else than projections and tells no sums (`NotProjections`); and when
+        the half-spaces contradict each other, which happens only if no w separates all nodes' data.
 
     Notes
     -----
     Source: ours; outer approximation as in Haugazeau 1968 and Combettes 2000, with all cuts kept. Needs the
     exact projections of `ExactMargin`, or the told sums of `NormalisedSteps`, with which it never ends but
-    comes as near as their temperature grows. Of the answers of plain gradient steps in classification, which
-    tell no valid half-space, it makes a point that means nothing, and no server can see that in the answers.
+    comes as near as their temperature grows. Plain gradient steps in classification tell no valid half-space
+    and are refused; in regression they do if eta <= N_i / sigma_max^2, as they stop on the way to the
+    projection. Of a solver's own `PointAnswers` that are no projections it makes a point that means nothing:
+    no server can see that in points.
     With w^0 = 0 the state holds "upper" = 1 / ||w||, which the margin cannot exceed, and, if the nodes send
     their worst margin, "lower", which a point sent so far attains: it is a bound while all nodes take part,
     since an absent node does not say its margin.
@@ -189,6 +192,11 @@ class Bundle:
         self, state: Memory, k: int, message: Message, answers: Answers, active: NDArray[np.int64], p: Array
     ) -> tuple[Memory, Array, Message]:
         """Add the half-spaces and project the anchor; the new point is estimate and next message."""
+        if isinstance(answers, NotProjections) and "offset" not in answers.scalars:
+            raise ValueError(
+                f"answers were {type(answers).__name__}, which are no projections of the model sent and tell "
+                "no half-space; the local solver must be ExactMargin, or NormalisedSteps with offset=True"
+            )
         w, anchor = message.point, state["anchor"]
         cuts = _half_spaces(w, answers.points, answers.scalars.get("offset"))
         normals = np.concatenate([state["normals"], cuts[0]])

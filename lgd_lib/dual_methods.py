@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, margin_factors, project
+from lgd_lib.margins.nodes import PreparedShapes, ShiftedAnswers, margin_factors, project
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
 from lgd_lib.validation import Array, as_weights
@@ -117,7 +117,7 @@ class _PreparedAccelerated(PreparedShapes):
             kept[i, : len(y)] = -found.u
             moves.append(y + found.u)
             multipliers.append(found.multipliers)
-        return MovedAnswers(message.point, own, moves, multipliers), {"s": kept, "previous": previous}
+        return ShiftedAnswers(message.point, own, moves, multipliers), {"s": kept, "previous": previous}
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.margins import require_classification, signed_rows, unit_rows
-from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, Shapes, margin_factors
+from lgd_lib.margins.nodes import PreparedShapes, Shapes, ShiftedAnswers, margin_factors
 from lgd_lib.margins.separability import refuse
 from lgd_lib.margins.sweeping import Swept, sweep
 from lgd_lib.problems import Problem
-from lgd_lib.protocol import Answers, Memory, Message, Streams
+from lgd_lib.protocol import Answers, Memory, Message, NotProjections, Streams
 from lgd_lib.validation import Array, as_list, as_point, per_node
 
 ORTHOGONAL = 1e-12
@@ -90,8 +90,8 @@ class SweptMargin:
     where every row that has pushed ends with margin 1; one sample a node is such a case. It is nonexpansive
     and takes every point that it moves nearer to every point of C_i, so `Average` and `Anchored` have the
     limits they have with projections: some point of the intersection, and its point nearest to w^0.
-    `DualMargin` and `Bundle` need the projection itself. Cost of a round: two products with an (N, d) matrix,
-    and one small quadratic program for each event of `sweep`.
+    `DualMargin` and `Bundle` need the projection itself, and `Bundle` refuses these answers. Cost of a round:
+    two products with an (N, d) matrix, and one small quadratic program for each event of `sweep`.
 
     Examples
     --------
@@ -143,7 +143,7 @@ class _PreparedFlow:
 
 
 @dataclass(frozen=True, eq=False)
-class RowAnswers:
+class RowAnswers(NotProjections):
     """Answers that moved along the nodes' rows, formed only when asked for.
 
     Parameters
@@ -202,7 +202,7 @@ class _PreparedSweep(PreparedShapes):
         own = [self.shapes[i] for i in active]
         paths = [_swept(s, s.Vt @ message.point, int(i)) for s, i in zip(own, active, strict=True)]
         moves, multipliers = [path.moves[-1] for path in paths], [path.multipliers for path in paths]
-        return MovedAnswers(message.point, own, moves, multipliers), memory
+        return ShiftedAnswers(message.point, own, moves, multipliers), memory
 
 
 def _swept(shapes: Shapes, centre: Array, i: int) -> Swept:

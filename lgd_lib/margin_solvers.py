@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, margin_factors, project
+from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, ShiftedAnswers, margin_factors, project
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
 
@@ -127,4 +127,4 @@ class _PreparedDual(PreparedShapes):
             kept[i, : len(s)] = -found.u
             moves.append(s + found.u)
             multipliers.append(found.multipliers)
-        return MovedAnswers(message.point, own, moves, multipliers), {"s": kept}
+        return ShiftedAnswers(message.point, own, moves, multipliers), {"s": kept}

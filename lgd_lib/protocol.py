@@ -77,6 +77,20 @@ class Answers(Protocol):
         """sum_i p_i w_i over the active nodes, shape (d,), without forming `points` where that is cheaper."""
 
 
+class NotProjections:
+    """Base of answers that, as their solver knows, are not the nodes' projections of the point sent.
+
+    A server that takes answers for projections, such as `Bundle`, refuses these, unless they carry a number
+    that serves instead. What a solver answers with is known when the run is set up: nothing is sent for it.
+
+    Examples
+    --------
+    >>> from lgd_lib.descent.gram_steps import CombinedRows
+    >>> issubclass(CombinedRows, NotProjections), issubclass(PointAnswers, NotProjections)
+    (True, False)
+    """
+
+
 @dataclass(frozen=True, eq=False)
 class PointAnswers:
     """Answers held as a matrix of points.

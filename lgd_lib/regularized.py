@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.local_minimum import ACCEPTED, LOSSES, minimise
-from lgd_lib.margins.nodes import MovedAnswers, PreparedShapes, margin_factors
+from lgd_lib.margins.nodes import PreparedShapes, ShiftedAnswers, margin_factors
 from lgd_lib.problems import Problem
 from lgd_lib.protocol import Answers, Memory, Message, Streams
 from lgd_lib.validation import Array
@@ -72,7 +72,7 @@ class Regularized:
 
 
 @dataclass(frozen=True, eq=False)
-class RegularizedAnswers(MovedAnswers):
+class RegularizedAnswers(ShiftedAnswers):
     """Answers of `Regularized`, with the accuracy that each was solved to.
 
     Parameters

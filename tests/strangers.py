@@ -44,6 +44,27 @@ class PreparedWalk:
         return PointAnswers(points, {"size": np.linalg.norm(points, axis=1)}), {"drift": drift}
 
 
+@dataclass(frozen=True)
+class PointsOnly:
+    """A solver of which only the points are known, not what they are."""
+
+    solver: object
+
+    def prepare(self, problem):
+        return PreparedPoints(self.solver.prepare(problem))
+
+
+class PreparedPoints:
+    def __init__(self, inner):
+        self.inner, self.local_steps = inner, inner.local_steps
+        self.start, self.memory = inner.start, inner.memory
+        self.vector_bytes, self.scalar_bytes = inner.vector_bytes, inner.scalar_bytes
+
+    def __call__(self, *arguments):
+        answers, memory = self.inner(*arguments)
+        return PointAnswers(answers.points), memory
+
+
 class Counting:
     """Averages, counts its steps, and sends two numbers down."""
 

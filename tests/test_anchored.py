@@ -1,5 +1,6 @@
 """`Anchored`, `Haugazeau` and `Bundle`: the formulas read aloud, their limits, and the bundle's bounds."""
 
+import math
 from itertools import islice, pairwise
 
 import numpy as np
@@ -7,11 +8,31 @@ import plain_margins
 import pytest
 from instances import close, iterates
 from margin_instances import make, tame_kinds
+from strangers import PointsOnly
 
-from lgd_lib import Anchored, Average, Bundle, ExactMargin, Haugazeau, Node, Problem, Subset, rounds
+from lgd_lib import (
+    Anchored,
+    Average,
+    Bundle,
+    DualMargin,
+    ExactMargin,
+    GradientSteps,
+    Haugazeau,
+    LocalFlow,
+    Node,
+    NormalisedSteps,
+    Problem,
+    SGDSteps,
+    Subset,
+    SweptMargin,
+    rounds,
+)
 from lgd_lib.anchored import _half_spaces, anchor_weight
+from lgd_lib.dual_methods import AcceleratedDualMargin
 from lgd_lib.protocol import Message, PointAnswers
-from lgd_lib.references import max_margin, project_feasible
+from lgd_lib.references import max_margin, min_norm, project_feasible
+from lgd_lib.regularized import Regularized
+from lgd_lib.synthetic import gaussian_regression
 
 
 def mean_answer(problem, w):
@@ -223,6 +244,49 @@ def test_half_spaces_without_a_common_point_are_named():
     answers = PointAnswers(np.array([[1.0], [-1.0]]))
     with pytest.raises(ValueError, match="not separable"):
         Bundle().step(state, 0, Message(np.zeros(1)), answers, np.arange(2), np.ones(2) / 2)
+
+
+REFUSED = {
+    "gradient steps": GradientSteps(0.01, 10, "logistic"),
+    "exponential": GradientSteps(0.01, 10, "exponential"),
+    "ten thousand": GradientSteps(0.01, 10_000, "logistic"),
+    "stochastic": SGDSteps(0.01, 10, 1, loss="logistic"),
+    "normalised, nothing told": NormalisedSteps(0.1, 10, offset=False),
+    "swept": SweptMargin(),
+    "regularised": Regularized(math.log(1e6)),
+    "dual": DualMargin(),
+    "accelerated dual": AcceleratedDualMargin(),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_answers_known_to_be_no_projections_are_refused_in_the_first_round(name):
+    problem, _ = make("plain", 0)
+    for aggregation in (Bundle(), Bundle(slack=2)):
+        run = rounds(problem, REFUSED[name], aggregation, np.zeros(problem.d))
+        with pytest.raises(
+            ValueError, match=r"^answers were \w+, which are no projections of the model sent"
+        ):
+            next(run)
+    next(rounds(problem, PointsOnly(REFUSED[name]), Bundle(), np.zeros(problem.d)))  # what nobody can see
+
+
+def test_flows_are_refused_too():
+    problem = Problem([Node([[2.0, 0.0]], [1.0]), Node([[0.0, 1.0]], [1.0])], "classification")
+    with pytest.raises(ValueError, match=r"^answers were RowAnswers"):
+        next(rounds(problem, LocalFlow(50.0), Bundle(), np.zeros(2)))
+
+
+@pytest.mark.parametrize("L", [1, 10])
+def test_gradient_steps_of_regression_that_do_not_overshoot_feed_the_bundle(L):
+    problem = gaussian_regression(3, 4, 40, seed=0)
+    w = min_norm(problem).w
+    eta = [0.9 * node.N / np.linalg.norm(node.X, 2) ** 2 for node in problem.nodes]
+    W = iterates(rounds(problem, GradientSteps(eta, L), Bundle(), np.zeros(40)), 80)
+    lengths = np.linalg.norm(W, axis=1)
+    assert (np.diff(lengths) >= -1e-12).all()
+    assert (lengths <= np.linalg.norm(w) * (1 + 1e-12)).all()
+    assert close(W[-1], w, 1e-3)
 
 
 @pytest.mark.parametrize("slack", [0, -1, 1.5, True, "all"])

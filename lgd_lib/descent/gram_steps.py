@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.problems import Problem
-from lgd_lib.protocol import Answers, Memory, Message, Streams
+from lgd_lib.protocol import Answers, Memory, Message, NotProjections, Streams
 from lgd_lib.validation import Array, as_point
 
 
@@ -244,7 +244,7 @@ def together(shapes: Sequence[tuple[float, ...]]) -> list[list[int]]:
 
 
 @dataclass(frozen=True, eq=False)
-class CombinedRows:
+class CombinedRows(NotProjections):
     """Answers w + Z_i^T a_i, formed only when asked for, with their coefficients.
 
     Parameters

@@ -57,8 +57,8 @@ class NormalisedSteps:
     temperature : callable
         k to t > 0; `squared_rounds` by default. For large t a node follows its worst margins only.
     offset : bool
-        Whether the answers carry "offset", 1^T a, one number more a message. `Bundle` needs it: without it,
-        it would take the answers for projections, whose half-space is not valid here.
+        Whether the answers carry "offset", 1^T a, one number more a message. `Bundle` needs it, and
+        refuses answers without it: the half-space of a projection is not valid here.
     worst_margin : bool
         Whether they carry "worst_margin", as those of `ExactMargin`.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lgd_lib.descent.softmax_descent import Group, Walk, descend
 from lgd_lib.problems import Problem
-from lgd_lib.protocol import Answers, Memory, Message, Streams
+from lgd_lib.protocol import Answers, Memory, Message, NotProjections, Streams
 from lgd_lib.validation import Array, as_point
 
 CLOSE_SIZES = 1.3
@@ -154,7 +154,7 @@ class SoftmaxSteps:
 
 
 @dataclass(frozen=True, eq=False)
-class SoftmaxAnswers:
+class SoftmaxAnswers(NotProjections):
     """Answers W + A_i X_i, formed only when asked for.
 
     Parameters

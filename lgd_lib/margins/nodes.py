@@ -15,6 +15,7 @@ from lgd_lib.margins.least_distance import LeastDistance, UnitRows, least_distan
 from lgd_lib.margins.separability import refuse
 from lgd_lib.problems import Node, Problem
 from lgd_lib.projections import factor
+from lgd_lib.protocol import NotProjections
 from lgd_lib.validation import Array, as_point
 
 GRAM_ROWS = 500
@@ -188,3 +189,18 @@ class MovedAnswers:
         for share, move, s in zip(p, self.moves, self.shapes, strict=True):
             total += (share * move) @ s.Vt
         return total
+
+
+class ShiftedAnswers(MovedAnswers, NotProjections):
+    """Such answers of a solver that projects another point than the one sent, or stops elsewhere.
+
+    Parameters
+    ----------
+    w, shapes, moves, multipliers, scalars
+        As for `MovedAnswers`.
+
+    Examples
+    --------
+    >>> ShiftedAnswers(np.zeros(1), [Shapes(np.ones((1, 1)), np.eye(1))], [np.ones(1)], []).points
+    array([[1.]])
+    """

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lgd_lib.protocol import NotProjections
 from lgd_lib.validation import Array
 
 
@@ -17,7 +18,7 @@ class AnswersGoneError(RuntimeError):
     """The answers were averaged one by one and not kept."""
 
 
-class TrainedAnswers:
+class TrainedAnswers(NotProjections):
     """Answers that are computed once, when they are first asked for.
 
     Parameters
