@@ -96,7 +96,9 @@ try:
     for name, notebook in FOUND.items():
         notebooks.check_parameters(BOOK / f"{name}.ipynb", notebook)
     DECLARED = {
-        name: ids for name, ids in notebooks.declared_claims(FOUND).items() if name not in notebooks.LATE
+        name: ids
+        for name, ids in notebooks.declared_claims(FOUND, SETTINGS.profile).items()
+        if name not in notebooks.LATE
     }
 except (SettingError, notebooks.NotebookError) as error:
     sys.exit(f"Refused: {error}.")

@@ -197,6 +197,19 @@ def test_claims_and_declarations_must_agree(copy, declared, checked, words):
     assert not copy.built("claims.json").exists()
 
 
+def test_claims_about_stored_results_count_where_there_are_such(tmp_path, monkeypatch):
+    one = nbformat.v4.new_notebook(metadata={"lgd": {"claims": ["A"], "stored": ["B"]}})
+    monkeypatch.setattr(notebooks, "RESULTS", tmp_path)
+    assert notebooks.declared_claims({"one": one}) == {"one": ["A"]}
+    assert notebooks.declared_claims({"one": one}, "full") == {"one": ["A", "B"]}
+    (tmp_path / "one.json").write_text("{}")
+    assert notebooks.declared_claims({"one": one}) == {"one": ["A", "B"]}
+    with pytest.raises(notebooks.NotebookError, match="claim B is declared in one and again in two"):
+        notebooks.declared_claims(
+            {"one": one, "two": nbformat.v4.new_notebook(metadata={"lgd": {"claims": ["B"]}})}
+        )
+
+
 def test_a_declared_claim_needs_a_certificate_cell(copy):
     copy.write("one", "1 + 1", claims=["A"])
     done = copy.doit("notebook")
