@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -53,7 +54,7 @@ class Sizes:
     Examples
     --------
     >>> SIZES["full"].total // (SIZES["full"].active * 100)
-    6
+    5
     """
 
     users: int
@@ -62,7 +63,7 @@ class Sizes:
     total: int
     steps: tuple[int, ...] = (1, 10, 100)
     batch_size: int = 8
-    lr: float = 1.0
+    lr: float = 0.5
     length: int = 80
     held_out: float = 0.2
     kept: int = 20
@@ -70,7 +71,7 @@ class Sizes:
 
 SIZES = {
     "ci": Sizes(users=100, active=10, width=24, total=400, steps=(1, 10), kept=6),
-    "full": Sizes(users=100, active=10, width=96, total=6000),
+    "full": Sizes(users=100, active=10, width=96, total=5000),
 }
 """The sizes of the profiles: `ci` for a book that is built in minutes, `full` for the stored results."""
 
@@ -89,7 +90,7 @@ class Method:
 
     Examples
     --------
-    >>> Method(problem, NetworkSteps(SGD(1.0), L=1), 600, Subset(10))  # doctest: +SKIP
+    >>> Method(problem, NetworkSteps(SGD(0.5), L=1), 500, Subset(10))  # doctest: +SKIP
     """
 
     problem: NetworkProblem
@@ -162,7 +163,7 @@ def methods(problem: NetworkProblem, sizes: Sizes) -> dict[str, Method]:
     some, M = Subset(sizes.active), problem.M
     passes = float(np.ceil(problem.sizes / sizes.batch_size).mean())
     pooled = replace(problem, nodes=(Samples(problem.pooled.X, problem.pooled.y),))
-    often = min(10, sizes.total)
+    often = math.gcd(10, sizes.total)
     found = {"centralised": Method(pooled, replace(solver, L=often), sizes.total // often)}
     for L in sizes.steps:
         K = max(1, sizes.total // (sizes.active * L))
@@ -241,7 +242,7 @@ class Judge:
 
     Examples
     --------
-    >>> Judge(problem, users, K=600, kept=20)  # doctest: +SKIP
+    >>> Judge(problem, users, K=500, kept=20)  # doctest: +SKIP
     """
 
     problem: NetworkProblem

@@ -102,8 +102,8 @@ def users(
 
     Notes
     -----
-    An average weighs the active users by their samples. Cost: a minute with the sizes of `ci`, 40 minutes of
-    one core with those of `full` and five seeds.
+    An average weighs the active users by their samples. Cost: ten seconds with the sizes of `ci`, half an
+    hour of one core with those of `full` and five seeds.
 
     Examples
     --------
