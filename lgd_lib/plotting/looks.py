@@ -58,6 +58,7 @@ METHODS = {
     "bundle": Look("bundle", "#AA3377", "*", "-"),
     "bundle-steps": Look("bundle, finite steps", "#EE3377", "h", (0, (4, 1))),
     "sgd": Look("Local-SGD", "#009988", "p", (0, (3, 1, 1, 1))),
+    "own-work": Look("one pass a round", "#AA7744", "d", (0, (4, 1))),
     "geometric": Look("geometric mean of parameters", "#0077BB", "o", "-"),
     "parameters": Look("average of parameters", "#CC3311", "s", (0, (6, 1))),
 }
