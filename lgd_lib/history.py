@@ -85,6 +85,7 @@ class History:
             arrays |= {f"aggregation/{name}": a for name, a in s.aggregation.items()}
             arrays |= {f"memory/{name}": a for name, a in s.memory.items()}
             note["state"] = {"k": s.k, "seed": s.seed, "scalars": dict(s.message.scalars)}
+            note["state"]["origin"] = dict(s.origin)
         storage.write(path, arrays, note)
 
     @classmethod
@@ -131,7 +132,8 @@ def _version(name: str) -> str:
 def _state(note: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> State:
     message = Message(arrays["state/point"], note["scalars"])
     server, memory = _below("aggregation/", arrays), _below("memory/", arrays)
-    return State(note["k"], note["seed"], arrays["state/estimate"], message, server, memory)
+    origin = note.get("origin", {})
+    return State(note["k"], note["seed"], arrays["state/estimate"], message, server, memory, origin)
 
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

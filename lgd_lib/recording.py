@@ -67,7 +67,8 @@ def record(
     ------
     ValueError
         If K or `every` is no whole number of at least 1, a metric has the name of an own column, or `path`
-        holds a run that this iterator does not continue.
+        holds a run that this iterator does not continue: another problem, local solver, aggregation,
+        weights or participation, as far as `described` tells them apart, or too few or too many rounds.
     RunInterrupted
         On Ctrl-C; a KeyboardInterrupt that carries the history of all complete rounds.
 
@@ -174,6 +175,22 @@ def _check_continues(before: History | None, r: Round, path: Path | None) -> Non
     kept = before.state
     if kept is not None and not (kept.seed == r.state.seed and np.array_equal(kept.message.point, r.sent)):
         raise ValueError(f"path {str(path)!r} holds another run than the iterator's; choose another path")
+    if kept is not None:
+        _check_origin(kept.origin, r.state.origin, path)
+
+
+def _check_origin(before: Mapping[str, str], now: Mapping[str, str], path: Path | None) -> None:
+    if now and not before:
+        raise ValueError(
+            f"path {str(path)!r} holds a run of an earlier version, which does not say what it is made of; "
+            "choose another path, with state=saved_state(...) of this one if you know that it is the same run"
+        )
+    for name, words in now.items():
+        if before.get(name) != words:
+            raise ValueError(
+                f"path {str(path)!r} holds a run with another {name}: it was {before.get(name)}, the "
+                f"iterator's is {words}; pass the same to rounds, or choose another path"
+            )
 
 
 def _row(r: Round, metrics: Metrics, first: Row | None) -> Row:

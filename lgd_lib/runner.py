@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgd_lib.origin import described
 from lgd_lib.protocol import Aggregation, Answers, LocalSolver, Memory, Message, Prepared, read_only
 from lgd_lib.validation import Array, as_weights
 
@@ -41,6 +42,8 @@ class State:
         The server's state.
     memory : dict of str to ndarray
         The nodes' memory; the first axis is the node.
+    origin : mapping of str to str
+        The arguments of `rounds` in short, by which `record` knows whether a saved run is this one.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class State:
     message: Message
     aggregation: Memory
     memory: Memory
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         read_only(self.estimate)
@@ -185,6 +189,9 @@ def rounds(
         raise ValueError(
             f"state holds a point of shape {state.message.point.shape}; this problem needs {point.shape}"
         )
+    parts = {"problem": problem, "local_solver": local_solver, "aggregation": aggregation}
+    parts |= {"weights": p, "participation": participation}
+    state = replace(state, origin={name: described(part) for name, part in parts.items()})
     return _rounds(solve, aggregation, p, participation, state)
 
 
@@ -207,7 +214,7 @@ def _rounds(
         if active.size:
             answers, memory = solve(k, message, memory, active, partial(_stream, state.seed, k))
             server, estimate, following = aggregation.step(server, k, message, answers, active, p)
-        state = State(k + 1, state.seed, estimate, following, server, memory)
+        state = State(k + 1, state.seed, estimate, following, server, memory, state.origin)
         down = solve.vector_bytes + solve.scalar_bytes * len(message.scalars)
         up = solve.vector_bytes + solve.scalar_bytes * (len(answers.scalars) if answers else 0)
         m = int(active.size)

@@ -1,6 +1,6 @@
 """A local solver and an aggregation that use all of the protocol: random draws, memory, scalars."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ class NoisyWalk:
     """A node adds noise of its own and, from its memory, all its earlier noise; it sends one number too."""
 
     d: int
-    interrupt_in_round: int = -1
+    interrupt_in_round: int = field(default=-1, compare=False)
 
     def prepare(self, problem):
         return PreparedWalk(self.d, problem.M, np.full(problem.M, 1.0), self.interrupt_in_round)
