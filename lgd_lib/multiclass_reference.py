@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from lgd_lib.certificates import Certificate
+from lgd_lib.margins import require_no_zeros
 from lgd_lib.margins.separability import UndecidedError
 from lgd_lib.problems import Problem
 from lgd_lib.references import Reference
@@ -49,7 +50,7 @@ def multiclass_max_margin(problem: Problem) -> Reference:
     UndecidedError
         If no answer is found; the message bounds the margin that there can be.
     ValueError
-        If the task is another.
+        If the task is another, or a sample is zero and can have no margin.
 
     Notes
     -----
@@ -66,6 +67,7 @@ def multiclass_max_margin(problem: Problem) -> Reference:
     """
     if problem.task != "multiclass":
         raise ValueError(f"problem has the task {problem.task!r}; it must have the task 'multiclass'")
+    require_no_zeros(problem)
     X, y = problem.pooled.X, problem.pooled.y.astype(int)
     pairs = _Pairs(X @ X.T, y, np.arange(problem.classes) != y[:, None])
     a = np.zeros(pairs.others.shape)

@@ -34,8 +34,8 @@ def described(part: object) -> str:
     Notes
     -----
     At most `SAMPLED` entries of an array are looked at, rounded to six digits of the largest of them: another
-    draw or scale of the data is noticed, a change of a single entry need not be, and rounding is not. Cost:
-    some microseconds for each array.
+    draw or scale of the data is noticed, a change of a single entry need not be, and rounding is not.
+    Cost: some microseconds for each array.
 
     Examples
     --------

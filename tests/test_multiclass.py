@@ -163,6 +163,14 @@ def test_labels_that_are_no_classes(labels, message):
         multiclass_margins([Node(np.eye(2), labels)])
 
 
+def test_a_sample_of_zeros_is_named():
+    nodes = [Node([[1.0, 0.0]], [0.0]), Node([[0.0, 1.0], [0.0, 0.0]], [1.0, 2.0])]
+    with pytest.raises(
+        ValueError, match=r"^nodes\[1\]\.X has the zero row 1; a sample of zeros can have no marg"
+    ):
+        multiclass_max_margin(Problem(nodes, "multiclass"))
+
+
 def test_a_problem_of_another_task_is_refused():
     problem = Problem([Node([[1.0]], [1.0])], "classification")
     with pytest.raises(

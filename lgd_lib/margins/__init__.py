@@ -56,6 +56,28 @@ def require_classification(problem: Problem) -> None:
         raise ValueError(
             f"problem has the task {problem.task!r}; margins need the task 'classification'{hint}"
         )
+    require_no_zeros(problem)
+
+
+def require_no_zeros(problem: Problem) -> None:
+    """Raise if a sample is zero: it has the margin 0 under every model.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Raises
+    ------
+    ValueError
+
+    Notes
+    -----
+    Cost: one pass over the data.
+
+    Examples
+    --------
+    >>> require_no_zeros(Problem([Node([[1.0]], [1.0])], "classification"))
+    """
     for i, node in enumerate(problem.nodes):
         zero = ~node.X.any(axis=1)
         if zero.any():
