@@ -81,7 +81,8 @@ def last_layer(
     with work_on(results, path=path, seconds=seconds, device=device) as work:
         for name, frozen in sets.items():
             for seed in seeds:
-                _Layers(work, sizes).one_set(name, frozen, seed)
+                scenes = [scene for own, scene in SCENES if own == name]
+                LayerRuns(work, sizes).one_set(name, frozen, seed, [*scenes, "one node"])
     return results
 
 
@@ -89,8 +90,7 @@ def _begun(
     path: str | Path | None, sets: Mapping[str, Frozen], sizes: Sizes, seeds: Sequence[int]
 ) -> files.Results:
     made = {name: _known_by(frozen) for name, frozen in sets.items()}
-    own = {"features": made, "references": {}, "not separable": {}, "done": []}
-    found = files.begun("last_layer", sizes, seeds, path, own)
+    found = files.begun("last_layer", sizes, seeds, path, {"features": made} | kept_of_layers())
     for name, features_now in made.items():
         kept = found["features"].setdefault(name, features_now)
         same = math.isclose(kept["length"], features_now["length"], rel_tol=1e-4)
@@ -101,22 +101,60 @@ def _begun(
     return found
 
 
+def kept_of_layers() -> dict[str, Any]:
+    """Return what results hold besides the runs before any `LayerRuns` has begun.
+
+    Returns
+    -------
+    dict
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
+    >>> sorted(kept_of_layers())
+    ['done', 'not separable', 'references']
+    """
+    return {"references": {}, "not separable": {}, "done": []}
+
+
 def _known_by(frozen: Frozen) -> dict[str, Any]:
     """What tells features from those of other pictures or another network, but not from another device's."""
     return {"shape": list(frozen.X.shape), "length": float(np.linalg.norm(frozen.X))}
 
 
 @dataclass(frozen=True, eq=False)
-class _Layers:
-    """The runs of this experiment."""
+class LayerRuns:
+    """Runs of the last layer, part of an experiment.
+
+    Parameters
+    ----------
+    work : Work
+        Its results hold what `kept_of_layers` names.
+    sizes : Sizes
+
+    Examples
+    --------
+    >>> LayerRuns(work, SIZES["ci"]).one_set("emoji", frozen, 0, ["vendors"])  # doctest: +SKIP
+    """
 
     work: Work
     sizes: Sizes
 
-    def one_set(self, name: str, frozen: Frozen, seed: int) -> None:
-        """All scenes of one set of pictures and one seed."""
+    def one_set(self, name: str, frozen: Frozen, seed: int, scenes: Sequence[str]) -> None:
+        """Do all methods in all scenes of one set of features and one seed.
+
+        Parameters
+        ----------
+        name : str
+        frozen : Frozen
+        seed : int
+        scenes : sequence of str
+            As for `spread`.
+        """
         key = f"{name} / seed {seed}"
-        scenes = [scene for own, scene in SCENES if own == name] + ["one node"]
         open_ = [
             scene for scene in scenes if f"{name} / {scene} / seed {seed}" not in self.work.results["done"]
         ]
@@ -124,7 +162,7 @@ class _Layers:
             return
         self.work.begin()
         layer = Layer.of(frozen, seed)
-        goal = self.reference(key, layer)
+        goal = self._reference(key, layer)
         if goal is None:
             return
         for scene in open_:
@@ -133,11 +171,11 @@ class _Layers:
             for method, parts in methods(problem, self.sizes).items():
                 run = f"{name} / {scene} / {method} / seed {seed}"
                 if run not in self.work.results["runs"]:
-                    self.one_run(run, problem, parts, metrics, seed)
+                    self._one_run(run, problem, parts, metrics, seed)
             self.work.results["done"].append(f"{name} / {scene} / seed {seed}")
             self.work.keep()
 
-    def reference(self, key: str, layer: Layer) -> Array | None:
+    def _reference(self, key: str, layer: Layer) -> Array | None:
         """The certified centralised answer, or None, with a note, where nothing separates the pictures."""
         try:
             found = multiclass_max_margin(layer.problem(spread("one node", layer, 1, 0)))
@@ -153,7 +191,7 @@ class _Layers:
         }
         return found.w
 
-    def one_run(self, key: str, problem: Problem, method: Method, metrics: Metrics, seed: int) -> None:
+    def _one_run(self, key: str, problem: Problem, method: Method, metrics: Metrics, seed: int) -> None:
         """One method, to its last round or to the end of the slice."""
         solver, aggregation, projects, K = method
         _, scene, name, _ = key.split(" / ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lgd_lib.neural.experiments.description import Experiment
 from lgd_lib.neural.experiments.last_layer import LAST_LAYER
+from lgd_lib.neural.experiments.mail import MAIL
 from lgd_lib.neural.experiments.pictures import PICTURES
 from lgd_lib.neural.experiments.users import USERS
 
@@ -13,6 +14,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         LAST_LAYER,
         PICTURES,
         USERS,
+        MAIL,
         # one a line
     )
 }

@@ -198,8 +198,8 @@ def spread(name: str, layer: Layer, clients: int, seed: int) -> partition.Parts:
     Parameters
     ----------
     name : str
-        "iid", "Dirichlet a" with the concentration a, "10 of 100" (100 nodes, Dirichlet 0.3), "vendors", or
-        "one node".
+        "iid", "Dirichlet a" with the concentration a, "10 of 100" (100 nodes, Dirichlet 0.3), "vendors" or
+        "lists" for natural nodes, or "one node".
     layer : Layer
     clients : int
         Nodes, where the name does not say how many.
@@ -212,7 +212,7 @@ def spread(name: str, layer: Layer, clients: int, seed: int) -> partition.Parts:
     Raises
     ------
     ValueError
-        If the pictures have no vendors, or the name is another.
+        If there are no natural nodes, or the name is another.
 
     Notes
     -----
@@ -232,7 +232,7 @@ def spread(name: str, layer: Layer, clients: int, seed: int) -> partition.Parts:
         return partition.dirichlet(layer.y, clients, concentration=float(name.split()[1]), seed=seed)
     if name == "10 of 100":
         return partition.dirichlet(layer.y, 100, concentration=0.3, seed=seed)
-    if name == "vendors" and layer.groups is not None:
+    if name in ("vendors", "lists") and layer.groups is not None:
         return partition.by_group(layer.groups)
     raise ValueError(f"name was {name!r}; these pictures have no such nodes")
 

@@ -1,0 +1,286 @@
+"""Mails of made-up words: what is read, that nothing of it gets out, and the experiment in slices."""
+
+import json
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgd_lib import Average, rounds
+from lgd_lib.neural import __main__ as command
+from lgd_lib.neural import results as files
+from lgd_lib.neural.experiments.mail import SIZES, mail, whole_methods, whole_problem
+from lgd_lib.neural.experiments.scenes import Sizes as LayerSizes
+from lgd_lib.neural.made_up_mail import write_encoder, write_mails
+from lgd_lib.neural.mail import Mails, read_mails
+from lgd_lib.neural.runs import Deadline
+from lgd_lib.neural.sentences import load_encoder
+
+PLANTED = "zyqx"
+TINY = replace(
+    SIZES["ci"],
+    layer=LayerSizes({"mail": (0, 1)}, 10, 10, rounds=3, exact_rounds=12, steps=(1, 5), batch_size=2, kept=5),
+    length=40,
+    passes=2,
+)
+
+
+def seen(text, length):
+    """Text instead of numbers, for looking at what is read; only its beginning, as characters."""
+    return [ord(c) + 1 for c in text][:length]
+
+
+def told(mails):
+    return ["".join(chr(n - 1) for n in row if n) for row in mails.ids]
+
+
+def write(folder, name, content):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    where = tmp_path_factory.mktemp("made-up")
+    write_mails(where / "mail", PLANTED)
+    write_encoder(where / "encoder", d=48, layers=1)
+    return where
+
+
+@pytest.fixture(scope="module")
+def parts(folders):
+    encoder, pieces, _ = load_encoder(folders / "encoder")
+    return read_mails(folders / "mail", pieces, TINY.length, TINY.least), encoder
+
+
+# What is read.
+
+HTML = (
+    "Subject: =?iso-8859-1?q?caf=E9?=\nMIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\n"
+    "Content-Transfer-Encoding: base64\n\n"
+    # <html><style>p {}</style><p>one &amp; two</p><script>no</script>
+    "PGh0bWw+PHN0eWxlPnAge308L3N0eWxlPjxwPm9uZSAmYW1wOyB0d288L3A+PHNjcmlwdD5ubzwvc2NyaXB0Pg==\n"
+)
+BOTH = (
+    "Subject: s\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n"
+    "Content-Type: text/plain\n\nplain\n--x\nContent-Type: text/html\n\n<b>marked</b>\n--x\n"
+    "Content-Type: application/pdf\n\nattached\n--x--\n"
+)
+
+
+def test_subject_and_text_are_read_and_nothing_else(tmp_path):
+    write(tmp_path, "easy-ham-1/1.txt", "From: me\nSubject: hello\nX-Other: no\n\nsome text\n")
+    write(tmp_path, "easy-ham-1/2.txt", HTML)
+    write(tmp_path, "SPAM/1.txt", BOTH)
+    write(tmp_path, "SPAM/1.json", "{}")
+    mails = read_mails(tmp_path, seen, 500, 1)
+    texts = [" ".join(text.split()) for text in told(mails)]
+    assert sorted(texts) == ["caf\u00e9 one & two", "hello some text", "s plain"]
+    assert mails.spam[texts.index("s plain")] == 1
+    assert mails.spam.sum() == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe\x00",
+        b"Subject: =?no-such-set?q?=FF?=\n\ntext",
+        b"Subject: =?utf-8?b?!?=\nContent-Type: text/plain; charset=no-such-set\n\n\xe9",
+        b"Content-Type: text/plain; charset=utf-8\n\n\xe9\xff",
+        b"Content-Transfer-Encoding: base64\n\n!!!",
+        b"Content-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\n",
+        b"Content-Type: text/html\n\n" + b"<" * 300_000,
+        b"List-Id: \xff <" + b"a" * 5000 + b"\n\n" + b"words " * 100_000,
+    ],
+)
+def test_damaged_mails_are_read_as_far_as_they_go(tmp_path, content):
+    write(tmp_path, "ham/1.txt", content)
+    mails = read_mails(tmp_path, seen, 3000, 1)
+    assert mails.N == 1
+    assert max(map(len, told(mails))) <= 2000
+
+
+def test_lists_are_numbered_by_size_and_small_ones_are_none(tmp_path):
+    headers = ["List-Id: Words <a.b>", "X-BeenThere: c@d", "Sender: Someone <e@f>", ""]
+    number = count()
+    for header, many in zip(headers, (2, 5, 1, 3), strict=True):
+        for _ in range(many):
+            j = next(number)
+            write(tmp_path, f"ham/{j:02}.txt", f"{header}\nSubject: {j}\n\ntext".lstrip("\n"))
+    assert read_mails(tmp_path, seen, 50, 2).lists.tolist() == [2, 2, 1, 1, 1, 1, 1, 0, 0, 0, 0]
+    assert read_mails(tmp_path, seen, 50, 1).lists.max() == 3
+    for j in range(4):  # a folder in between is the list, whatever the headers say
+        write(tmp_path, f"spam/list/{j}.txt", f"{headers[0]}\nSubject: in a folder {j}\n\ntext")
+    mails = read_mails(tmp_path, seen, 50, 2)
+    assert mails.lists[mails.spam == 1].tolist() == [2] * 4
+    assert mails.lists[:2].tolist() == [3, 3]
+
+
+def test_mails_with_the_same_tokens_count_once(tmp_path):
+    for j in range(4):
+        write(tmp_path, f"ham/{j}.txt", f"Date: {j}\nSubject: s\n\ntext {j // 2}")
+    assert read_mails(tmp_path, seen, 50).N == 2
+
+
+def test_folders_that_hold_no_mails_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no such folder"):
+        read_mails(tmp_path / "none", seen)
+    with pytest.raises(FileNotFoundError, match=r"there is no \.txt file"):
+        read_mails(tmp_path, seen)
+    for name in ("other/1.txt", "1.txt", "spam-and-ham/1.txt"):
+        write(tmp_path, name, "Subject: s\n\ntext")
+        with pytest.raises(ValueError, match="'spam' or 'ham' in them, and not both"):
+            read_mails(tmp_path, seen)
+        (tmp_path / name).unlink()
+    with pytest.raises(ValueError, match="there are 1 ids, 2 labels, 1 lists"):
+        Mails(np.zeros((1, 2), int), np.zeros(2, int), np.zeros(1, int))
+
+
+# Nothing gets out.
+
+
+def files_below(folder):
+    return [path for path in Path(folder).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("seconds", ["inf", "0"])
+def test_nothing_of_a_mail_is_printed_or_written(folders, tmp_path, monkeypatch, capfd, seconds):
+    monkeypatch.setitem(SIZES, "ci", TINY)
+    words = [
+        "mail",
+        "--profile",
+        "ci",
+        "--seeds",
+        "1",
+        "--out",
+        str(tmp_path / "r.json"),
+        "--seconds",
+        seconds,
+    ]
+    words += ["--mail", str(folders / "mail"), "--encoder", str(folders / "encoder")]
+    assert command.main(words) == (0 if seconds == "inf" else 3)
+    shown = "".join(capfd.readouterr())
+    assert "runs are in" in shown
+    mails = read_mails(folders / "mail", load_encoder(folders / "encoder")[1], TINY.length, TINY.least)
+    written = files_below(tmp_path)
+    assert any(path.suffix == ".npz" for path in written)
+    for content in [shown.encode(), *(path.read_bytes() for path in written)]:
+        for secret in (PLANTED, "example.org", "list-0", "dada"):
+            assert secret.encode() not in content
+    for path in written:
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                for name in arrays.files:
+                    own = arrays[name].ravel()
+                    assert PLANTED not in str(own.tolist())
+                    assert not np.array_equal(own[: mails.ids.size], mails.ids.ravel()), "tokens are text"
+                    if np.issubdtype(own.dtype, np.integer):
+                        assert own.size < mails.ids.size, "no tokens are kept"
+
+
+def test_nothing_of_a_mail_is_in_what_python_shows_of_it(parts):
+    mails, _ = parts
+    assert repr(mails) == "Mails(N=168, spam=48, lists=[40, 40, 40, 24, 24])"
+
+
+@pytest.mark.parametrize("broken", ["email.message_from_bytes", "tokens", "open"])
+def test_errors_name_the_number_of_a_mail_and_not_what_it_says(tmp_path, monkeypatch, broken):
+    write(tmp_path, f"ham/{PLANTED}-a.txt", "Subject: good\n\ntext")
+    write(tmp_path, f"ham/{PLANTED}-b.txt", f"Subject: {PLANTED}\n\n{PLANTED}")
+
+    def fail(content, *_):
+        if broken == "tokens" and PLANTED not in content:
+            return [1]
+        raise UnicodeError(f"cannot read {content!r}")
+
+    tokens = fail if broken == "tokens" else seen
+    number = 1 if broken == "tokens" else 0
+    if broken == "open":
+        monkeypatch.setattr(Path, "open", lambda self, *_: (_ for _ in ()).throw(OSError(str(self))))
+    elif broken != "tokens":
+        monkeypatch.setattr(broken, fail)
+    with pytest.raises(ValueError, match=f"^mail {number}, in the order") as caught:
+        read_mails(tmp_path, tokens)
+    error = caught.value
+    assert PLANTED not in str(error)
+    assert error.__cause__ is None
+    assert error.__context__ is None, "the first error may quote the mail"
+
+
+# The experiment.
+
+
+@pytest.fixture(scope="module")
+def whole(parts):
+    return mail(*parts, TINY, [0, 1])
+
+
+def test_it_does_what_it_says(whole, parts):
+    assert whole["finished"]
+    assert (whole["lists"], whole["not separable"]) == (5, {})
+    for seed in (0, 1):
+        nodes = np.array(whole["nodes"][str(seed)])
+        assert nodes.sum(axis=0).tolist() == [10, 10]
+        reference = whole["references"][f"mail / seed {seed}"]
+        bundle = whole["runs"][f"mail / lists / bundle / seed {seed}"]
+        assert bundle["upper"][-1] >= reference["margin"] * (1 - 1e-6) >= bundle["lower"][-1] * (1 - 2e-6)
+        assert bundle["margin"][-1] > 0.99
+        travels = sum(p.numel() for p in parts[1].parameters()) + 2 * 48 + 2
+        for method, K in (("averaged", 2), ("one-shot", 1)):
+            run = whole["runs"][f"whole / lists / {method} / seed {seed}"]
+            assert run["rounds"] == list(range(1, K + 1))
+            assert run["megabytes"][0] == pytest.approx(2 * len(nodes) * 4 * travels / 1e6)
+            assert all(0 <= value <= 1 for value in run["accuracy"])
+        assert f"whole / one node / centralised / seed {seed}" in whole["runs"]
+    assert whole["references"]["mail / seed 0"] != whole["references"]["mail / seed 1"]
+
+
+def test_spam_is_learnt_by_the_whole_network(parts):
+    mails, encoder = parts
+    one = replace(TINY, lr=3e-3, passes=40)
+    problem = whole_problem(mails, [np.arange(mails.N)], encoder)
+    solver, K = whole_methods(1, one)["centralised"]
+    before = {name: value.clone() for name, value in encoder.state_dict().items()}
+    run = rounds(problem, solver, Average(), problem.initial)
+    first, *_, last = (next(run).w for _ in range(K))
+    assert problem.losses(last)[0] < 0.2 < problem.losses(first)[0]
+    assert all(torch.equal(value, encoder.state_dict()[name]) for name, value in before.items())
+
+
+def test_slices_go_on_with_the_same_numbers(whole, parts, tmp_path, monkeypatch):
+    looks = count(1)
+
+    class Third(Deadline):
+        passed = property(lambda self: next(looks) % 3 == 0)
+
+    monkeypatch.setattr("lgd_lib.neural.experiments.work.Deadline", Third)
+    path, slices = tmp_path / "r.json", 0
+    cache = {"path": path, "cache": tmp_path / "cache"}
+    while not (found := mail(*parts, TINY, [0, 1], **cache))["finished"]:
+        slices += 1
+        assert json.loads(path.read_text()) == found
+    assert slices > 3
+    assert found["runs"] == whole["runs"]
+    assert len(files_below(tmp_path)) == 2
+    kept = next(iter(files_below(tmp_path / "cache")))
+    kept.write_bytes(b"damaged")
+    again = mail(*parts, TINY, [0, 1], **cache)
+    assert again["slices"] == found["slices"]
+    assert kept.stat().st_size > 1000, "made anew"
+
+
+def test_other_mails_are_not_gone_on_with(parts, tmp_path):
+    mails, encoder = parts
+    path = tmp_path / "r.json"
+    mail(mails, encoder, TINY, [0], path=path)
+    other = Mails(np.where(mails.ids > 3, mails.ids - 1, mails.ids), mails.spam, mails.lists)
+    with pytest.raises(ValueError, match="results of other mails, or of another encoder"):
+        mail(other, encoder, TINY, [0], path=path)
+    with pytest.raises(ValueError, match=r"^samples was 100 and tests 10; of spam on lists there are 48"):
+        mail(mails, encoder, replace(TINY, layer=replace(TINY.layer, samples=100)), [0])
+    assert files.read(path, "mail")["finished"]
