@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
 
 from lgd_lib.plotting import CLOCK_LABELS, METHODS, BookFigure, in_book_style, new_figure
@@ -45,6 +46,7 @@ def bands_figure(runs: Mapping[str, Columns], *, ylabel: str) -> BookFigure:
         for name, run in runs.items():
             _band(axes, name, run[clock], run)
         axes.set(xscale="log", xlabel=label.replace("local gradient evaluations", "gradients of pictures"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_ylabel(ylabel)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
