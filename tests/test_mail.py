@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from lgd_lib.neural.made_up_mail import write_encoder, write_mails
 from lgd_lib.neural.mail import Mails, read_mails
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.neural.sentences import load_encoder
+from lgd_lib.plotting.mail import intervals_figure
 
 PLANTED = "zyqx"
 TINY = replace(
@@ -242,13 +243,12 @@ def test_it_does_what_it_says(whole, parts):
 
 def test_spam_is_learnt_by_the_whole_network(parts):
     mails, encoder = parts
-    one = replace(TINY, lr=3e-3, passes=40)
     problem = whole_problem(mails, [np.arange(mails.N)], encoder)
-    solver, K = whole_methods(1, one)["centralised"]
+    solver, K = whole_methods(1, replace(TINY, lr=3e-3, passes=6))["centralised"]
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    run = rounds(problem, solver, Average(), problem.initial)
-    first, *_, last = (next(run).w for _ in range(K))
-    assert problem.losses(last)[0] < 0.2 < problem.losses(first)[0]
+    *_, last = islice(rounds(problem, solver, Average(), problem.initial), K)
+    assert problem.losses(problem.initial)[0] == pytest.approx(np.log(2))
+    assert problem.losses(last.w)[0] < 0.2
     assert all(torch.equal(value, encoder.state_dict()[name]) for name, value in before.items())
 
 
@@ -284,3 +284,15 @@ def test_other_mails_are_not_gone_on_with(parts, tmp_path):
     with pytest.raises(ValueError, match=r"^samples was 100 and tests 10; of spam on lists there are 48"):
         mail(mails, encoder, replace(TINY, layer=replace(TINY.layer, samples=100)), [0])
     assert files.read(path, "mail")["finished"]
+
+
+def test_intervals_are_drawn_where_they_are():
+    groups = {"one": {"bundle": (0.5, 0.4, 0.7)}, "two": {"ppm": (0.2, 0.2, 0.2), "bundle": (0.9, 0.8, 1.0)}}
+    axes = intervals_figure(groups, xlabel="accuracy").axes[0]
+    bars, marks = axes.lines[::2], axes.lines[1::2]
+    assert [line.get_xdata().tolist() for line in bars] == [[0.4, 0.7], [0.2, 0.2], [0.8, 1.0]]
+    assert [line.get_xdata().tolist() for line in marks] == [[0.5], [0.2], [0.9]]
+    assert [line.get_ydata()[0] for line in marks] == [1, 3, 4]
+    named = ["one", "bundle", "two", "parallel projections", "bundle"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == named
+    assert axes.get_ylim()[0] > axes.get_ylim()[1], "read from top to bottom"

@@ -69,7 +69,7 @@ class Sizes:
 SIZES = {
     "ci": Sizes(
         LayerSizes({"mail": (0, 1)}, samples=20, tests=20, rounds=20, exact_rounds=30, steps=(1, 100)),
-        length=24,
+        length=48,
         least=5,
         passes=2,
         batch_size=4,
