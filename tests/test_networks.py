@@ -441,7 +441,7 @@ def test_out_of_memory_says_what_to_lower(together, message, error):
 
     def hungry(outputs, y):
         calls.append(1)
-        if len(calls) > (6 if together == 1 else 3):
+        if len(calls) > (6 if together == 1 else 4):
             raise error
         return networks.cross_entropy(outputs, y)
 
@@ -450,15 +450,26 @@ def test_out_of_memory_says_what_to_lower(together, message, error):
         run_of(problem, NetworkSteps(SGD(0.1), 4, batch_size=2, together=together), 1)
 
 
-def test_other_errors_are_not_disguised():
+@pytest.mark.parametrize("together", [1, 2])
+def test_other_errors_are_not_disguised(together):
     def broken(outputs, y):
         if torch.is_grad_enabled():
             raise RuntimeError("something else")
         return networks.cross_entropy(outputs, y)
 
     problem = NetworkProblem(networks.nodes(), networks.mlp, broken)
-    with pytest.raises(RuntimeError, match="something else"):
-        run_of(problem, NetworkSteps(SGD(0.1), 4), 1)
+    with pytest.raises(RuntimeError, match=r"^something else"):
+        run_of(problem, NetworkSteps(SGD(0.1), 4, together=together), 1)
+
+
+def test_the_trial_of_stacking_leaves_no_trace():
+    before, seen = torch.get_rng_state(), networks.problem(networks.dropped)
+    with pytest.raises(ValueError, match="cannot be stacked"):
+        NetworkSteps(SGD(0.1), 1, together=2).prepare(seen)
+    assert torch.equal(torch.get_rng_state(), before)
+    net = NetworkSteps(SGD(0.1), 1, together=2).prepare(networks.problem()).net
+    assert not net.gradient.any()
+    assert torch.equal(net.vector, net.origin)
 
 
 def test_the_library_still_loads_without_torch():
