@@ -145,7 +145,7 @@ def mail(
             train, test = (some.take(rows) for rows in frozen.splits[seed])
             results["nodes"][str(seed)] = [
                 np.bincount(train.spam[train.lists == number], minlength=2).tolist()
-                for number in np.unique(train.lists)
+                for number in range(1, results["lists"] + 1)
             ]
             LayerRuns(work, sizes.layer).one_set("mail", frozen, seed, ["lists", "one node"])
             _Whole(work, sizes, encoder, train, test, seed, device).all_runs()
