@@ -12,13 +12,14 @@ import torch
 from lgd_lib import Average, rounds
 from lgd_lib.neural import __main__ as command
 from lgd_lib.neural import results as files
-from lgd_lib.neural.experiments.mail import SIZES, mail, whole_methods, whole_problem
+from lgd_lib.neural.experiments.mail import mail
 from lgd_lib.neural.experiments.scenes import Sizes as LayerSizes
+from lgd_lib.neural.experiments.whole_mail import SIZES, whole_methods, whole_problem
 from lgd_lib.neural.made_up_mail import write_encoder, write_mails
 from lgd_lib.neural.mail import Mails, read_mails
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.neural.sentences import load_encoder
-from lgd_lib.plotting.mail import intervals_figure
+from lgd_lib.plotting.networks import intervals_figure
 
 PLANTED = "zyqx"
 TINY = replace(

@@ -235,3 +235,9 @@ def test_the_global_random_state_is_not_touched():
         text = Path(module.__file__).read_text(encoding="utf-8")
         assert not re.search(r"np\.random\.(?!default_rng|Generator)", text)
         assert text.isascii()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_no_module_grows_past_what_one_can_hold_in_the_head(module):
+    lines = inspect.getsource(module).count("\n")
+    assert lines <= 300, f"{module.__name__} has {lines} lines; split it"

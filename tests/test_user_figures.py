@@ -1,9 +1,10 @@
-"""`lgd_lib.plotting.users`: figures show the numbers they are given."""
+"""`lgd_lib.plotting.users` and `.networks`: figures show the numbers they are given."""
 
 import numpy as np
 
 from lgd_lib.plotting import METHODS, THEORY
-from lgd_lib.plotting.users import amounts_figure, by_amount_figure, prediction_figure, shares_figure
+from lgd_lib.plotting.networks import bands_figure
+from lgd_lib.plotting.users import amounts_figure, by_amount_figure, shares_figure
 
 RUN = {
     "rounds": [1, 2, 4],
@@ -16,7 +17,7 @@ RUN = {
 
 
 def test_runs_lie_over_the_levels_on_every_clock():
-    figure = prediction_figure({"L=10": RUN}, {"pairs, counted": 2.4}, ylabel="loss")
+    figure = bands_figure({"L=10": RUN}, ylabel="loss", levels={"pairs, counted": 2.4})
     for axes, clock in zip(figure.axes, ("rounds", None, "gradients"), strict=True):
         level, line = axes.lines
         assert list(level.get_ydata()) == [2.4, 2.4]
@@ -32,6 +33,14 @@ def test_runs_lie_over_the_levels_on_every_clock():
         edges = band.get_paths()[0].vertices[:, 1]
         assert (edges.min(), edges.max()) == (1.9, 3.1)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["pairs, counted", "L = 10"]
+
+
+def test_a_single_point_has_a_bar_and_the_clock_says_what_it_counts():
+    one = {name: values[-1:] for name, values in RUN.items()}
+    figure = bands_figure({"one-shot": one}, ylabel="loss", gradients="gradients of pictures")
+    (bar,) = figure.axes[0].collections
+    assert bar.get_segments()[0].tolist() == [[4, 1.9], [4, 2.1]]
+    assert figure.axes[2].get_xlabel() == "gradients of pictures"
 
 
 def test_amounts_fall_and_their_mean_is_dotted():

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from lgd_lib.plotting import CLOCK_LABELS, METHODS, THEORY, BookFigure, in_book_style, new_figure
+from lgd_lib.plotting.panels import draw_run, leave_empty
 
 Run = Mapping[str, Sequence[float | None]]
 Band = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
@@ -123,7 +123,7 @@ def clocks_figure(runs: Mapping[str, Run], column: str, *, ylabel: str, logy: bo
     figure = new_figure(columns=3, size=(9.6, 4.4))
     for axes, (clock, label) in zip(figure.axes, CLOCK_LABELS.items(), strict=True):
         for name, run in runs.items():
-            _curve(axes, name, run[clock], run[column])
+            draw_run(axes, name, run[clock], run[column])
         axes.set(xscale="log", yscale=("linear", "log")[logy], xlabel=label.replace(", ", ",\n"))
     figure.axes[0].set_ylabel(ylabel)
     handles, labels = figure.axes[0].get_legend_handles_labels()
@@ -158,7 +158,7 @@ def columns_figure(runs: Mapping[str, Run], columns: Mapping[str, str]) -> BookF
     figure = new_figure(columns=len(columns), size=(9.6, 4.4))
     for axes, (column, label) in zip(figure.axes, columns.items(), strict=True):
         for name, run in runs.items():
-            _curve(axes, name, run["rounds"], run[column])
+            draw_run(axes, name, run["rounds"], run[column])
         axes.set(xscale="log", xlabel="rounds", ylabel=label)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=5)
@@ -203,7 +203,7 @@ def accuracy_figure(
     axes.plot(at, np.maximum(centre - room, 0), zorder=1, **THEORY)
     axes.axhline(centre, color="black", linewidth=1.0, linestyle=":", label=centre_label)
     for name, run in runs.items():
-        _curve(axes, name, run["angle"], run["accuracy"])
+        draw_run(axes, name, run["angle"], run["accuracy"])
     found = [value for run in runs.values() for value in run["accuracy"] if value is not None]
     axes.set(xscale="log", xlabel="angle to the max-margin layer (degrees)", ylabel="held-out accuracy")
     axes.set_ylim(min(*found, centre) - 0.05, max(*found, centre) + 0.05)
@@ -240,27 +240,14 @@ def beside_figure(own: Mapping[str, Run], stored: Mapping[str, Band] | None, *, 
     figure = new_figure(columns=2)
     left, right = figure.axes
     for name, run in own.items():
-        _curve(left, name, run["rounds"], run["angle"])
+        draw_run(left, name, run["rounds"], run["angle"])
     left.set(xscale="log", yscale="log", xlabel="rounds", ylabel=ylabel)
     left.legend(title="this run")
     if stored is None:
-        right.set(xticks=[], yticks=[])
-        right.text(0.5, 0.5, "no stored results", ha="center", va="center", transform=right.transAxes)
+        leave_empty(right, "no stored results")
         return figure
     for name, (rounds, mean, low, high) in stored.items():
-        _curve(right, name, np.asarray(rounds).tolist(), np.asarray(mean).tolist())
-        right.fill_between(rounds, low, high, color=METHODS[name].color, alpha=0.25, linewidth=0)
+        draw_run(right, name, rounds, mean, low, high)
     right.set(xscale="log", yscale="log", xlabel="rounds", ylabel=ylabel)
     right.legend(title="stored results, full size")
     return figure
-
-
-def _curve(axes: Axes, name: str, x: Sequence[float | None], y: Sequence[float | None]) -> None:
-    look = METHODS[name]
-    style: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle, "label": look.label}
-    values = np.array(y, dtype=float)
-    if all(value is None for value in x):
-        axes.axhline(values[-1], **style)
-        return
-    every = max(1, len(values) // 8)
-    axes.plot(np.array(x, dtype=float), values, marker=look.marker, markevery=every, **style)

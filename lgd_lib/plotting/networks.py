@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 from numpy.typing import ArrayLike
 
-from lgd_lib.plotting import CLOCK_LABELS, METHODS, BookFigure, in_book_style, new_figure
+from lgd_lib.plotting import CLOCK_LABELS, METHODS, THEORY, BookFigure, in_book_style, new_figure
+from lgd_lib.plotting.panels import draw_run, leave_empty
 
+Interval = tuple[float, float, float]
+"""Mean and the two ends."""
 Columns = Mapping[str, ArrayLike]
 """Clocks, "mean" and, if there is a band, "low" and "high"; a clock of None alone is a level line."""
 
 
 @in_book_style
-def bands_figure(runs: Mapping[str, Columns], *, ylabel: str) -> BookFigure:
+def bands_figure(
+    runs: Mapping[str, Columns],
+    *,
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+    gradients: str = CLOCK_LABELS["gradients"],
+) -> BookFigure:
     """Draw runs against rounds, megabytes and gradients, one clock below the other, with bands.
 
     Parameters
@@ -26,6 +33,10 @@ def bands_figure(runs: Mapping[str, Columns], *, ylabel: str) -> BookFigure:
         Keys of `METHODS` to "rounds", "megabytes", "gradients", "mean" and, for a band, "low" and "high".
         Where a clock holds None only, the last value is drawn as a level line.
     ylabel : str
+    levels : mapping of str to float, optional
+        Name to a height that is drawn below the runs, dashed or dotted.
+    gradients : str
+        What that clock counts.
 
     Returns
     -------
@@ -38,36 +49,22 @@ def bands_figure(runs: Mapping[str, Columns], *, ylabel: str) -> BookFigure:
     Examples
     --------
     >>> run = {"rounds": [1, 2], "megabytes": [1, 2], "gradients": [None, None], "mean": [0.5, 0.6]}
-    >>> len(bands_figure({"L=1": run}, ylabel="accuracy").axes)
+    >>> len(bands_figure({"L=1": run}, ylabel="accuracy", levels={"guessing": 0.1}).axes)
     3
     """
-    figure = new_figure(rows=3, size=(6.4, 8.6))
-    for axes, (clock, label) in zip(figure.axes, CLOCK_LABELS.items(), strict=True):
+    figure = new_figure(rows=3, size=(6.4, 9.0))
+    for axes, (clock, label) in zip(
+        figure.axes, (CLOCK_LABELS | {"gradients": gradients}).items(), strict=True
+    ):
+        for n, (name, height) in enumerate((levels or {}).items()):
+            axes.axhline(height, label=name, zorder=1, **THEORY | {"linestyle": ("--", ":")[n % 2]})
         for name, run in runs.items():
-            _band(axes, name, run[clock], run)
-        axes.set(xscale="log", xlabel=label.replace("local gradient evaluations", "gradients of pictures"))
+            draw_run(axes, name, run[clock], run["mean"], run.get("low"), run.get("high"))
+        axes.set(xscale="log", xlabel=label, ylabel=ylabel)
         axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_ylabel(ylabel)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
-
-
-def _band(axes: Axes, name: str, x: ArrayLike, run: Columns) -> None:
-    look, mean = METHODS[name], np.asarray(run["mean"], dtype=float)
-    style: dict[str, Any] = {"color": look.color, "linestyle": look.linestyle, "label": look.label}
-    at = np.array(x, dtype=float)
-    if np.isnan(at).all():
-        axes.axhline(mean[-1], **style)
-        return
-    axes.plot(at, mean, marker=look.marker, **style)
-    if "low" not in run:
-        return
-    low, high = (np.asarray(run[end], dtype=float) for end in ("low", "high"))
-    if at.size == 1:
-        axes.errorbar(at, mean, np.array([mean - low, high - mean]), color=look.color, capsize=3)
-    else:
-        axes.fill_between(at, low, high, color=look.color, alpha=0.2, linewidth=0)
 
 
 @in_book_style
@@ -99,7 +96,7 @@ def between_figure(lines: Mapping[str, Mapping[str, Columns]]) -> BookFigure:
         for name, run in curves.items():
             mean = np.asarray(run["mean"], dtype=float)
             t = np.linspace(0, 1, mean.size)
-            _band(axes, name, t, run)
+            draw_run(axes, name, t, mean, run.get("low"), run.get("high"))
             axes.plot([0, 1], mean[[0, -1]], color=METHODS[name].color, linestyle=":", linewidth=1.0)
         axes.set_ylabel(f"{panel}:\ntraining loss")
     figure.axes[-1].set_xlabel("from one local model (0) to the other (1)")
@@ -109,15 +106,14 @@ def between_figure(lines: Mapping[str, Mapping[str, Columns]]) -> BookFigure:
 
 
 @in_book_style
-def intervals_figure(
-    groups: Mapping[str, Mapping[str, tuple[float, float, float]]], *, xlabel: str
-) -> BookFigure:
-    """Draw means with their intervals: one row a group, one marker a method.
+def intervals_figure(groups: Mapping[str, Mapping[str, Interval]], *, xlabel: str) -> BookFigure:
+    """Draw one number of several methods, a line each, as a marker with its interval.
 
     Parameters
     ----------
-    groups : mapping of str to mapping of str to (mean, low, high)
-        Group to keys of `METHODS`. Without any group the figure says that nothing is stored.
+    groups : mapping of str to mapping of str to (middle, low, high)
+        Name of a group, written above it, to keys of `METHODS`. Without any group the figure says that
+        nothing is stored.
     xlabel : str
 
     Returns
@@ -130,38 +126,30 @@ def intervals_figure(
 
     Examples
     --------
-    >>> figure = intervals_figure({"vendors": {"L=1": (0.5, 0.4, 0.6)}}, xlabel="accuracy")
+    >>> figure = intervals_figure({"last layer": {"bundle": (0.9, 0.8, 1.0)}}, xlabel="accuracy")
     >>> [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    ['vendors']
+    ['last layer', 'bundle']
     >>> intervals_figure({}, xlabel="accuracy").axes[0].texts[0].get_text()
     'no stored results'
     """
-    figure = new_figure(size=(6.4, 1.4 + 1.05 * max(1, len(groups))))
-    axes = figure.axes[0]
     if not groups:
-        axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no stored results", ha="center", va="center", transform=axes.transAxes)
+        figure = new_figure(size=(6.4, 2.4))
+        leave_empty(figure.axes[0], "no stored results")
         return figure
-    names = list(dict.fromkeys(name for row in groups.values() for name in row))
-    for n, name in enumerate(names):
-        look, first = METHODS[name], True
-        for row, methods in enumerate(groups.values()):
-            if name not in methods:
-                continue
-            mean, low, high = methods[name]
-            at = row + 0.72 * ((n + 0.5) / len(names) - 0.5)
-            axes.errorbar(
-                mean,
-                at,
-                xerr=[[mean - low], [high - mean]],
-                color=look.color,
-                marker=look.marker,
-                linestyle="none",
-                capsize=2,
-                label=look.label if first else None,
-            )
-            first = False
-    axes.set(xlabel=xlabel, yticks=range(len(groups)), yticklabels=list(groups))
-    axes.set_ylim(len(groups) - 0.5, -0.5)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    rows = [row for name, group in groups.items() for row in ((name, None), *group.items())]
+    figure = new_figure(size=(6.4, 0.3 * len(rows) + 0.9))
+    axes = figure.axes[0]
+    for at, (name, interval) in enumerate(rows):
+        if interval is not None:
+            middle, low, high = interval
+            look = METHODS[name]
+            axes.plot([low, high], [at, at], color=look.color, linewidth=2.2)
+            axes.plot([middle], [at], color=look.color, marker=look.marker, linestyle="none", markersize=8)
+    axes.set_yticks(range(len(rows)), [METHODS[n].label if given else n for n, given in rows])
+    for text, (_, given) in zip(axes.get_yticklabels(), rows, strict=True):
+        text.set_fontweight("normal" if given else "bold")
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set(xlabel=xlabel)
+    axes.grid(axis="x", alpha=0.4)
     return figure

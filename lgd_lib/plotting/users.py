@@ -1,4 +1,4 @@
-"""Figures of users who hold text: how much, how well a model predicts it, and for whom."""
+"""Figures of users who hold text: how much, and for whom a model predicts it well."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgd_lib.plotting import CLOCK_LABELS, METHODS, THEORY, BookFigure, in_book_style, new_figure
-
-Columns = Mapping[str, ArrayLike]
-"""The clocks, "mean" and, if there is a band, "low" and "high"; a clock of None alone is a level line."""
+from lgd_lib.plotting import METHODS, THEORY, BookFigure, in_book_style, new_figure
 
 
 @in_book_style
@@ -44,56 +41,6 @@ def amounts_figure(amounts: ArrayLike, *, ylabel: str) -> BookFigure:
     axes.axhline(float(held.mean()), color="black", linestyle=":", linewidth=1.0, label="mean")
     axes.set(yscale="log", xlabel="users, from the most to the least", ylabel=ylabel)
     axes.legend()
-    return figure
-
-
-@in_book_style
-def prediction_figure(runs: Mapping[str, Columns], levels: Mapping[str, float], *, ylabel: str) -> BookFigure:
-    """Draw runs on three clocks, one below the other, over dashed levels of simple predictions.
-
-    Parameters
-    ----------
-    runs : mapping of str to columns
-        Keys of `METHODS` to "rounds", "megabytes", "gradients", "mean" and, for a band, "low" and "high".
-        Where a clock holds None only, the last value is drawn as a level line.
-    levels : mapping of str to float
-        Name to height.
-    ylabel : str
-
-    Returns
-    -------
-    Figure
-
-    Notes
-    -----
-    Cost: none.
-
-    Examples
-    --------
-    >>> run = {"rounds": [1, 2], "megabytes": [None] * 2, "gradients": [8, 16], "mean": [2.9, 2.5]}
-    >>> figure = prediction_figure({"L=1": run}, {"pairs counted": 2.4}, ylabel="loss")
-    >>> [len(axes.lines) for axes in figure.axes]
-    [2, 2, 2]
-    """
-    figure = new_figure(rows=3, size=(6.4, 9.0))
-    for axes, (clock, label) in zip(figure.axes, CLOCK_LABELS.items(), strict=True):
-        for n, (name, height) in enumerate(levels.items()):
-            style = THEORY | {"linestyle": ("--", ":")[n % 2]}
-            axes.axhline(height, label=name, zorder=1, **style)
-        for name, run in runs.items():
-            look, mean = METHODS[name], np.asarray(run["mean"], dtype=float)
-            style = {"color": look.color, "linestyle": look.linestyle, "label": look.label, "zorder": 3}
-            at = np.array(run[clock], dtype=float)
-            if np.isnan(at).all():
-                axes.axhline(mean[-1], **style)
-                continue
-            axes.plot(at, mean, marker=look.marker, markevery=max(1, at.size // 8), **style)
-            if "low" in run:
-                low, high = (np.asarray(run[end], dtype=float) for end in ("low", "high"))
-                axes.fill_between(at, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2)
-        axes.set(xscale="log", xlabel=label, ylabel=ylabel)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return figure
 
 
