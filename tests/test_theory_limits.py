@@ -9,7 +9,14 @@ from scipy.optimize import nnls
 
 from lgd_lib import Average, ExactMargin, GradientSteps, LocalFlow, Node, Problem, rounds
 from lgd_lib.references import max_margin
-from lgd_lib.theory import departure, halving_level, late_offset, late_rounds, projection_rate
+from lgd_lib.theory import (
+    beyond_leading,
+    departure,
+    halving_level,
+    late_offset,
+    late_rounds,
+    projection_rate,
+)
 
 PAIR = [[3.0, 0.0], [0.3, math.sqrt(0.91)]]
 TEN = math.log(10)
@@ -185,10 +192,37 @@ def test_what_does_not_fit_is_refused():
     for share in (0.0, 1.0, -1.0):
         with pytest.raises(ValueError, match="share was"):
             halving_level(problem, [1.0, 1.0], share)
-    for k, times in ((100, [1.0]), (0.5, [1.0]), (10, []), (10, [5.0, 4.0])):
+    with pytest.raises(ValueError, match="share was 'a'; it must be a number"):
+        halving_level(problem, [1.0, 1.0], "a")
+    with pytest.raises(ValueError, match=r"plateau gives sample 0 .* the margin 0; every margin"):
+        departure(problem, [0.0, 0.0], [1.0])
+    for times in ([1.0], [], [5.0, 4.0]):
         with pytest.raises(ValueError, match="ln_rounds was"):
-            late_rounds(problem, 2.0, [1.0, 1.0], k, times)
+            late_rounds(problem, 2.0, [1.0, 1.0], 10, times)
+    for k in (0.5, 0, -1, math.inf, math.nan, "5"):
+        with pytest.raises(ValueError, match=r"^k was"):
+            late_rounds(problem, 2.0, [1.0, 1.0], k, [5.0])
     twice = one_each([[1.0, 0.0], [1.0, 0.0]])
     with pytest.raises(ValueError, match="linearly independent"):
         late_offset(twice)
     assert halving_level(problem, max_margin(problem).w) == 1.0
+
+
+@pytest.mark.parametrize("number", [6, 15, 18])
+@pytest.mark.parametrize("tens", [300, 600, 1000, 3000])
+def test_the_path_is_followed_for_any_local_time(number, tens):
+    rng = np.random.default_rng([99, number])
+    M, d = rng.integers(2, 7), rng.integers(2, 5)
+    Z = rng.standard_normal((M, d))
+    Z[:, 0] = np.abs(Z[:, 0]) + 0.5
+    problem = one_each(Z * np.exp(rng.normal(0, 0.7, (M, 1))))
+    plateau = last(problem, ExactMargin(), 3000)
+    levels = np.array([1.2, 1.5, 2.0, 2.5])
+    at_100 = beyond_leading(problem, plateau, 100 * math.log(10), levels)
+    assert beyond_leading(problem, plateau, tens * math.log(10), levels) == pytest.approx(at_100, rel=0.1)
+
+
+def test_a_wrong_leading_order_is_left_behind_by_ln_H():
+    problem, wrong = PROBLEMS["pair"], 1.01 * max_margin(PROBLEMS["pair"]).w
+    far = [beyond_leading(problem, wrong, tens * math.log(10), [1.2])[0] for tens in (100, 1000)]
+    assert far[1] > 5 * far[0]

@@ -87,8 +87,16 @@ def test_twice_the_work_adds_ln_2_to_the_margins_of_that_node() -> None:
 
 def test_bad_input() -> None:
     problem = gaussian(0)
-    with pytest.raises(ValueError, match="L, eta and shares"):
+    with pytest.raises(ValueError, match=r"shares was \(0.5, 0.5, 0.0\); for every node"):
         margin_offsets(problem, 1, 1.0, (0.5, 0.5, 0.0))
+    for L in (0, -1, 2.5, math.nan):
+        with pytest.raises(ValueError, match=r"L was .*whole numbers of steps"):
+            margin_offsets(problem, L, 1.0)
+    for eta in (0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r"eta was .*positive and finite"):
+            margin_offsets(problem, 1, eta)
+    with pytest.raises(ValueError, match="M was 0; it must be a whole number"):
+        mean_shares(0)
     with pytest.raises(ValueError, match="shares has shape"):
         margin_offsets(problem, 1, 1.0, (0.5, 0.5))
     with pytest.raises(NotSeparableError):

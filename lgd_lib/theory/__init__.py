@@ -1,6 +1,7 @@
 """What the theorems predict: step sizes, spectra, rates, errors and limits."""
 
-from lgd_lib.theory.limits import departure, halving_level, late_offset, late_rounds
+from lgd_lib.theory.late import beyond_leading, late_rounds
+from lgd_lib.theory.limits import departure, halving_level, late_offset
 from lgd_lib.theory.logistic import classification_bias, mean_loss_minimum, noise_floor
 from lgd_lib.theory.margins import anchored_errors, projection_rate, unit_margin
 from lgd_lib.theory.offsets import Offsets, margin_offsets, mean_shares
@@ -15,6 +16,7 @@ __all__ = [
     "best_heavy_ball",
     "best_nesterov",
     "best_server_step",
+    "beyond_leading",
     "classification_bias",
     "departure",
     "gaussian_spectrum_edges",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
-from lgd_lib.local_flow import LocalFlow
-from lgd_lib.losses import logistic
 from lgd_lib.margins import signed_rows
 from lgd_lib.margins.least_distance import UnitRows
 from lgd_lib.margins.separability import refuse
@@ -19,6 +18,8 @@ from lgd_lib.validation import Array, as_point, as_real, as_weights
 
 SUPPORT = 1e-9
 """Relative size of a multiplier above which its sample counts as a support vector."""
+SETTLED = 1e-3
+"""How far below 1 a margin of the plateau may lie: averages that are nearly, not quite, at their end."""
 
 
 def departure(problem: Problem, plateau: ArrayLike, levels: ArrayLike) -> Array:
@@ -44,7 +45,7 @@ def departure(problem: Problem, plateau: ArrayLike, levels: ArrayLike) -> Array:
     Raises
     ------
     ValueError
-        If the plateau does not fit, or a level is below 1.
+        If the plateau does not fit or does not accept all samples, or a level is below 1.
     NotSeparableError, UndecidedError
         If the data are not separable.
 
@@ -94,7 +95,8 @@ def halving_level(problem: Problem, plateau: ArrayLike, share: float = 0.5) -> f
     Raises
     ------
     ValueError
-        If the share is not between 0 and 1, or the plateau does not fit.
+        If the share is not a number between 0 and 1, or the plateau does not fit or does not accept all
+        samples.
     NotSeparableError, UndecidedError
         If the data are not separable.
 
@@ -109,8 +111,8 @@ def halving_level(problem: Problem, plateau: ArrayLike, share: float = 0.5) -> f
     >>> f"{halving_level(problem, [1.0, 3.0]):.6f}"
     '1.500000'
     """
-    if not 0 < share < 1:
-        raise ValueError(f"share was {share}; it must be between 0 and 1")
+    if not isinstance(share, Real) or not 0 < share < 1:
+        raise ValueError(f"share was {share!r}; it must be a number between 0 and 1")
     start, w_mm = as_point("plateau", plateau, problem.d), max_margin(problem).w
     bias = float(np.linalg.norm(start - w_mm))
     if bias <= SUPPORT * float(np.linalg.norm(w_mm)):
@@ -124,63 +126,6 @@ def halving_level(problem: Problem, plateau: ArrayLike, share: float = 0.5) -> f
     if excess(1 / share) >= 0:  # rounding, where nothing moves towards w_mm
         return 1 / share
     return float(brentq(excess, 1.0, 1 / share, xtol=1e-14))
-
-
-def late_rounds(problem: Problem, ln_H: float, w: ArrayLike, k: float, ln_rounds: ArrayLike) -> Array:
-    """Return w at much later rounds of `LocalFlow` with `Average`, from w^k on.
-
-    dw / d ln k = k (T(w) - w), where T is one round: rounds so small that they make a continuous path.
-
-    Parameters
-    ----------
-    problem : Problem
-        Samples of a node orthogonal to each other, as for `LocalFlow`.
-    ln_H : float
-    w : array_like, shape (d,)
-        w^k.
-    k : float
-        At least 1; the later, the more accurate.
-    ln_rounds : array_like, shape (n,)
-        ln of the rounds asked for, ascending, none below ln k.
-
-    Returns
-    -------
-    ndarray, shape (n, d)
-
-    Raises
-    ------
-    ValueError
-        If k is below 1, the rounds do not ascend from k, or as `LocalFlow`.
-
-    Notes
-    -----
-    Source: ours. A round late in the run changes w by about w_mm / k, and the path leaves out terms of the
-    order 1 / k^2 a round: 1 / k in all. Cost: some hundreds of stiff steps, whatever the rounds are.
-
-    Examples
-    --------
-    >>> from lgd_lib.problems import Node
-    >>> problem = Problem([Node([[1.0, 0.0]], [1.0])], "classification")
-    >>> (late_rounds(problem, 2.0, [11.0, 0.0], np.exp(9.0), [9.0, 1000.0]) / [[11.0, 1.0]]).round(3)
-    array([[ 1.   ,  0.   ],
-           [91.091,  0.   ]])
-    """
-    times = as_real("ln_rounds", ln_rounds, ndim=1)
-    if not k >= 1 or times.size == 0 or not (np.diff(times, prepend=np.log(k)) >= 0).all():
-        raise ValueError(f"ln_rounds was {times.tolist()}; they must ascend from ln k, k at least 1, k = {k}")
-    flow = LocalFlow(ln_H).prepare(problem)
-    Z = flow.rows * flow.norms[:, None]
-    share = 1 / (problem.M * flow.norms**2)
-
-    def push(s: float, w: Array) -> Array:
-        return np.asarray((share * np.exp(s + logistic.log_loss(Z @ w - flow.ceiling))) @ Z)
-
-    def jacobian(s: float, w: Array) -> Array:
-        return np.asarray(-(Z.T * (share * np.exp(s + logistic.log_slope(Z @ w - flow.ceiling)))) @ Z)
-
-    start, span = as_point("w", w, problem.d), (float(np.log(k)), float(times[-1]) + 1e-9)
-    run = solve_ivp(push, span, start, "LSODA", times, jac=jacobian, rtol=1e-9, atol=1e-9)
-    return np.asarray(run.y.T)
 
 
 def late_offset(problem: Problem, weights: ArrayLike | None = None) -> Array:
@@ -240,4 +185,10 @@ def _swept(problem: Problem, start: Array, level: float) -> Swept:
     path = sweep(UnitRows.of(Z), Z @ start, level)
     if path is None:
         refuse(Z, Z, "the pooled data")
+    margins = Z @ start
+    if margins.min() < 1 - SETTLED:
+        raise ValueError(
+            f"plateau gives sample {margins.argmin()} of the pooled data the margin {margins.min():.6g}; "
+            "every margin must be at least 1, as at the end of the averaged projections"
+        )
     return path

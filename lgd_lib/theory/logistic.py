@@ -108,6 +108,8 @@ def classification_bias(problem: Problem, L: int, eta: float, loss: str = "logis
     >>> [v.shape for v in classification_bias(problem, 3, 0.1)]
     [(1,), (1,)]
     """
+    if not is_count(L):
+        raise ValueError(f"L was {L!r}; it must be one whole number of at least 1 for all nodes")
     GradientSteps(eta, L, loss).prepare(problem)
     w_f = mean_loss_minimum(problem, loss)
     gradients, hessians = _at(problem, w_f, loss)

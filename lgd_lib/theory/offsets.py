@@ -15,7 +15,7 @@ from lgd_lib.participation import Bernoulli, Subset
 from lgd_lib.problems import Problem
 from lgd_lib.references import max_margin
 from lgd_lib.theory.limits import SUPPORT, late_offset
-from lgd_lib.validation import Array, as_weights, per_node
+from lgd_lib.validation import Array, as_weights, is_count, per_node
 
 MOST_SETS = 200_000
 
@@ -75,7 +75,7 @@ def mean_shares(
     TypeError
         If participation is another rule: its probabilities are not known.
     ValueError
-        If there are more than 200,000 sets to go through, or the weights do not fit.
+        If M is no number of nodes, there are more than 200,000 sets to go through, or the weights do not fit.
 
     Notes
     -----
@@ -86,6 +86,8 @@ def mean_shares(
     >>> mean_shares(2, (1, 3)), mean_shares(2, (1, 3), Subset(1))
     (array([0.25, 0.75]), array([0.5, 0.5]))
     """
+    if not is_count(M):
+        raise ValueError(f"M was {M!r}; it must be a whole number of at least 1")
     p = as_weights(weights, M)
     if participation is None:
         return p
@@ -133,7 +135,7 @@ def margin_offsets(
 
     Notes
     -----
-    Source: ours, where the loss tends to zero; for one node it is the limit of Soudry et al. (2018). The
+    Source: ours, for data that are separable; for one node it is the limit of Soudry et al. (2018). The
     support vectors must be independent, and every tight sample must have a positive multiplier; then a
     deviation d of their margins obeys d' = -G diag(mu) d / k, and a sample with z^T w_mm = 1 + g disturbs
     like k^-g. For the exponential and the logistic loss. Cost: as `references.max_margin`.
@@ -145,13 +147,13 @@ def margin_offsets(
     >>> margin_offsets(problem, L=4, eta=0.5).values
     array([0.        , 1.38629436])
     """
-    M = problem.M
-    s = np.full(M, 1 / M) if shares is None else np.array(per_node("shares", shares, M), dtype=float)
-    work = s * per_node("L", L, M) * per_node("eta", eta, M)
-    if not ((work > 0) & np.isfinite(work)).all():
-        raise ValueError(
-            "L, eta and shares must all be positive and finite: a node without them is not there"
-        )
+    M, given = problem.M, {"L": L, "eta": eta, "shares": 1 / problem.M if shares is None else shares}
+    each = {name: per_node(name, value, M) for name, value in given.items()}
+    for name, values in each.items():
+        if not ((values > 0) & np.isfinite(values)).all() or (name == "L" and (values % 1 != 0).any()):
+            kind = "whole numbers of steps" if name == "L" else "positive and finite"
+            raise ValueError(f"{name} was {given[name]}; for every node it must be {kind}, above 0")
+    work = each["shares"] * each["L"] * each["eta"]
     reference = max_margin(problem)
     mu, Z = reference.multipliers, np.concatenate([signed_rows(node) for node in problem.nodes])
     support = mu > SUPPORT * mu.max()
