@@ -66,7 +66,7 @@ def mail(
 
     Notes
     -----
-    Numbers only: no text, no name and no address is kept or printed. Cost: with MiniLM some 30 minutes on one
+    Numbers only: no text, no name and no address is kept or printed. Cost: with MiniLM some 70 minutes on one
     core at full size, most of it for the whole network.
 
     Examples

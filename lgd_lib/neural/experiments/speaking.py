@@ -136,7 +136,7 @@ def problem_of(users: Users, sizes: Sizes, seed: int, device: str = "cpu") -> Ne
 
 
 def methods(problem: NetworkProblem, sizes: Sizes) -> dict[str, Method]:
-    """Return the methods compared; all take the same number of local steps, to the last round that is begun.
+    """Return the methods compared; all take about the same number of local steps, to the last round begun.
 
     Parameters
     ----------
