@@ -277,6 +277,17 @@ def test_errors_name_the_number_of_a_mail_and_not_what_it_says(tmp_path, monkeyp
     assert error.__context__ is None, "the first error may quote the mail"
 
 
+def test_missing_folders_are_told_in_words_before_any_work(folders, tmp_path, capsys):
+    there = {"--mail": str(folders / "mail"), "--encoder": str(folders / "encoder")}
+    for name in there:
+        given = there | {name: str(tmp_path / "nope")}
+        words = [word for pair in given.items() for word in pair]
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["mail", "--profile", "ci", "--out", str(tmp_path / "r.json"), *words])
+        assert "nope" in capsys.readouterr().err
+        assert not (tmp_path / "r.json").exists()
+
+
 # The experiment.
 
 
