@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def load_leaf(path: str | Path, alphabet: str | None = None) -> Users:
     ValueError
         If a file is damaged or of another form: no list where one must be, counts that do not agree, a user
         without data or twice, samples of different lengths, a character that is not in the alphabet, a number
-        that is not finite. The file and the user are named.
+        that is not finite in float32; or there is no user. The file and the user are named.
 
     Notes
     -----
@@ -61,6 +62,8 @@ def load_leaf(path: str | Path, alphabet: str | None = None) -> Users:
                 raise ValueError(f"{file} has user {user!r}, whom another file of {split} has too")
             found[split][user] = entry
     train, test = found["train"], found["test"]
+    if not train:
+        raise ValueError(f"{path} has no user; 'users' must name one or more")
     for user in test:
         if user not in train:
             raise ValueError(f"{path} has user {user!r} in test only; split the data by sample, not by user")
@@ -94,7 +97,7 @@ def _read(file: Path) -> dict[str, Entry]:
     """The users of one file, with their samples and their group, checked for count and form."""
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is damaged: {error}") from error
     if not isinstance(held, dict):
         raise ValueError(f"{file} holds a {type(held).__name__}; it must hold an object with 'users'")
@@ -136,7 +139,7 @@ def _entry(file: Path, user: str, data: dict[str, Any], count: Any) -> Entry:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = reprlib.repr(value)  # of large or deep values only the beginning
     return text if len(text) < 40 else f"{text[:36]}..."
 
 
@@ -155,7 +158,8 @@ def _arrays(entry: Entry, alphabet: str) -> tuple[NDArray[Any], NDArray[Any]]:
         width = len(entry["x"][0])
         return _codes(entry, "x", width, alphabet), _codes(entry, "y", 1, alphabet)[:, 0]
     X, y = _numbers(entry, "x", 2), _numbers(entry, "y", 1)
-    whole = y.astype(np.int64)
+    with np.errstate(invalid="ignore"):  # of a target that is too large to be whole
+        whole = y.astype(np.int64)
     return X.astype(np.float32), whole if np.array_equal(whole, y) else y.astype(np.float32)
 
 
@@ -183,6 +187,8 @@ def _numbers(entry: Entry, key: str, ndim: int) -> NDArray[Any]:
         found = np.array(None)
     if found.dtype.kind not in "iuf" or found.ndim != ndim or 0 in found.shape:
         raise ValueError(f"{entry['who']} has {_short(entry[key])} for {key!r}; it must hold {form}")
-    if not np.isfinite(found).all():
-        raise ValueError(f"{entry['who']} has a number in {key!r} that is not finite")
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(found.astype(np.float32)).all()
+    if not finite:
+        raise ValueError(f"{entry['who']} has a number in {key!r} that is not finite in float32")
     return found

@@ -12,6 +12,9 @@ from lgd_lib.neural.networks import NetworkProblem, Samples
 
 cross_entropy = partial(functional.cross_entropy, reduction="none")
 
+TRIALS = 2 * 3
+"""Calls of the loss before a run: two networks are built, each tried on two samples together and alone."""
+
 
 def mlp():
     return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)).double()

@@ -89,6 +89,9 @@ def test_numbers_become_arrays(tmp_path):
     users["w2"]["y"][0] = 1.5
     real = load_leaf(written(tmp_path / "femnist.json", leaf_file(users)))
     assert real.y[0].dtype == np.float32
+    users["w1"]["y"][0] = 1e30  # as an integer it would overflow
+    large = load_leaf(written(tmp_path / "femnist.json", leaf_file(users)))
+    assert large.y[0][0] == np.float32(1e30)
 
 
 def test_groups_that_are_not_one_a_user_are_not_known(tmp_path):
@@ -136,8 +139,14 @@ def with_user(**change):
         (with_user(x=[1, 2, 3], y=[1, 2, 3]), "lists of numbers"),
         (with_user(x=[[1], [2], [3]]), "for 'y'; it must hold numbers"),
         (with_user(x=[[1], [float("nan")], [3]], y=[1, 2, 3]), "not finite"),
+        (with_user(x=[[1], [1e308], [3]], y=[1, 2, 3]), "in 'x' that is not finite in float32"),
+        (with_user(x=[[1], [2], [3]], y=[1, -1e300, 3]), "in 'y' that is not finite in float32"),
         (with_user(x=[[True], [False], [True]], y=[1, 2, 3]), "lists of numbers"),
         (leaf_file({"a": {"x": [], "y": []}}), "0 entries in 'x'"),
+        (leaf_file({}), "has no user; 'users' must name one or more"),
+        ("[" * 10**5 + "]" * 10**5, "is damaged"),
+        (with_user(x=["one"] * 10**5), "100000 entries in 'x'"),
+        ('{"users": ["a"], "num_samples": [1], "user_data": ' + '{"a": ' * 500 + "1" + "}" * 501, "for 'x'"),
     ],
 )
 def test_a_damaged_file_is_refused_in_words(tmp_path, content, words):

@@ -1,5 +1,6 @@
 """Mails of made-up words: what is read, that nothing of it gets out, and the experiment in slices."""
 
+import io
 import json
 from dataclasses import replace
 from itertools import count, islice
@@ -15,10 +16,11 @@ from lgd_lib.neural import results as files
 from lgd_lib.neural.experiments.mail import mail
 from lgd_lib.neural.experiments.scenes import Sizes as LayerSizes
 from lgd_lib.neural.experiments.whole_mail import SIZES, whole_methods, whole_problem
+from lgd_lib.neural.leaks import leaks
 from lgd_lib.neural.made_up_mail import write_encoder, write_mails
 from lgd_lib.neural.mail import Mails, read_mails
 from lgd_lib.neural.runs import Deadline
-from lgd_lib.neural.sentences import load_encoder
+from lgd_lib.neural.sentences import encode, load_encoder
 from lgd_lib.plotting.networks import intervals_figure
 
 PLANTED = "zyqx"
@@ -151,7 +153,7 @@ def files_below(folder):
 
 
 @pytest.mark.parametrize("seconds", ["inf", "0"])
-def test_nothing_of_a_mail_is_printed_or_written(folders, tmp_path, monkeypatch, capfd, seconds):
+def test_no_word_and_no_token_of_a_mail_is_printed_or_written(folders, tmp_path, monkeypatch, capfd, seconds):
     monkeypatch.setitem(SIZES, "ci", TINY)
     words = [
         "mail",
@@ -171,18 +173,79 @@ def test_nothing_of_a_mail_is_printed_or_written(folders, tmp_path, monkeypatch,
     mails = read_mails(folders / "mail", load_encoder(folders / "encoder")[1], TINY.length, TINY.least)
     written = files_below(tmp_path)
     assert any(path.suffix == ".npz" for path in written)
-    for content in [shown.encode(), *(path.read_bytes() for path in written)]:
-        for secret in (PLANTED, "example.org", "list-0", "dada"):
-            assert secret.encode() not in content
-    for path in written:
-        if path.suffix == ".npz":
-            with np.load(path) as arrays:
-                for name in arrays.files:
-                    own = arrays[name].ravel()
-                    assert PLANTED not in str(own.tolist())
-                    assert not np.array_equal(own[: mails.ids.size], mails.ids.ravel()), "tokens are text"
-                    if np.issubdtype(own.dtype, np.integer):
-                        assert own.size < mails.ids.size, "no tokens are kept"
+    contents = [shown.encode(), *(path.read_bytes() for path in written)]
+    assert leaks(contents, [PLANTED, "example.org", "list-0", "dada"], mails.ids) == []
+
+
+def packed(save=np.savez, **arrays):
+    file = io.BytesIO()
+    save(file, **arrays)
+    return file.getvalue()
+
+
+LEAKS = {
+    "printed row": lambda ids: str(ids[3]).encode(),
+    "printed list": lambda ids: repr(ids[3].tolist()).encode(),
+    "json": lambda ids: json.dumps({"leak": ids.tolist()}).encode(),
+    "json, one number a line": lambda ids: json.dumps({"leak": ids.tolist()}, indent=1).encode(),
+    "text without blanks": lambda ids: ",".join(map(str, ids[3])).encode(),
+    "text of floats": lambda ids: repr(ids[3].astype(float).tolist()).encode(),
+    "int64": lambda ids: packed(x=ids),
+    "int32": lambda ids: packed(x=ids.astype(np.int32)),
+    "int16 in one .npy": lambda ids: packed(lambda file, x: np.save(file, x), x=ids.astype(np.int16)),
+    "int64 in Fortran order": lambda ids: packed(x=np.asfortranarray(ids)),
+    "transposed": lambda ids: packed(x=ids.T.copy()),
+    "middle axis": lambda ids: packed(x=np.stack([ids, ids], axis=2)),
+    "floats, compressed": lambda ids: packed(np.savez_compressed, x=ids.astype(np.float32)),
+    "bytes": lambda ids: packed(x=ids.astype(np.uint8)),
+    "text in bytes": lambda ids: packed(x=np.frombuffer(str(ids[3].tolist()).encode(), np.uint8)),
+    "strings": lambda ids: packed(x=ids.astype(str)),
+    "within other numbers": lambda ids: packed(x=np.concatenate([np.full(7, 0.5), ids[3, 4:12], [np.nan]])),
+    "raw": lambda ids: b"head" + ids[3].tobytes(),
+    "raw, four bytes": lambda ids: b"odd" + ids.astype(np.int32).tobytes(),
+    "word": lambda ids: f"He said: {PLANTED.upper()}!".encode(),
+    "word in strings": lambda ids: packed(x=np.array(["a", f"a{PLANTED}b"])),
+    "word in bytes": lambda ids: packed(x=np.array([f"a{PLANTED}b".encode()])),
+    "word in a note": lambda ids: packed(x=np.frombuffer(PLANTED.encode(), np.uint8)),
+    "word as a name": lambda ids: packed(**{PLANTED: np.zeros(3)}),
+}
+
+
+@pytest.mark.parametrize("form", LEAKS)
+def test_a_leak_is_found_in_every_form(parts, form):
+    ids = parts[0].ids
+    assert leaks([b"", LEAKS[form](ids), b"nothing"], [PLANTED], ids) == [1]
+
+
+def test_what_is_no_leak_is_not_found(parts):
+    mails, encoder = parts
+    rng = np.random.default_rng(0)
+    contents = [
+        packed(x=encode(encoder, mails.ids), y=mails.spam, z=mails.lists),
+        packed(x=rng.integers(400, size=(300, 40)), y=rng.standard_normal((300, 40))),
+        json.dumps([*range(5000), *rng.random(500).tolist()]).encode(),
+        repr(mails).encode() + b"PK",
+        rng.bytes(200_000),
+    ]
+    assert leaks(contents, [PLANTED], mails.ids) == []
+
+
+def test_a_search_that_could_find_nothing_is_refused(parts):
+    with pytest.raises(ValueError, match=r"^run was 41; no mail has as many tokens"):
+        leaks([b""], [PLANTED], parts[0].ids, run=41)
+    for damaged in (packed(x=np.zeros(9))[:-9], b"\x93NUMPY", packed(np.savez, x=np.array([{}]))):
+        with pytest.raises(ValueError, match=r"^contents has an archive that cannot be searched"):
+            leaks([damaged], [PLANTED], parts[0].ids)
+
+
+def test_what_python_shows_of_the_problem_are_shapes(parts):
+    mails, encoder = parts
+    problem = whole_problem(mails, [np.arange(mails.N)], encoder)
+    said = [repr(problem), repr(problem.nodes[0])]
+    with pytest.raises(TypeError, match=r"^nodes was") as caught:
+        replace(problem, nodes=[mails.ids])
+    assert leaks([text.encode() for text in (*said, str(caught.value))], [PLANTED], mails.ids) == []
+    assert said[1] == "Samples(X=(168, 40) torch.int64, y=(168,) torch.int64)"
 
 
 def test_nothing_of_a_mail_is_in_what_python_shows_of_it(parts):
@@ -212,6 +275,17 @@ def test_errors_name_the_number_of_a_mail_and_not_what_it_says(tmp_path, monkeyp
     assert PLANTED not in str(error)
     assert error.__cause__ is None
     assert error.__context__ is None, "the first error may quote the mail"
+
+
+def test_missing_folders_are_told_in_words_before_any_work(folders, tmp_path, capsys):
+    there = {"--mail": str(folders / "mail"), "--encoder": str(folders / "encoder")}
+    for name in there:
+        given = there | {name: str(tmp_path / "nope")}
+        words = [word for pair in given.items() for word in pair]
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["mail", "--profile", "ci", "--out", str(tmp_path / "r.json"), *words])
+        assert "nope" in capsys.readouterr().err
+        assert not (tmp_path / "r.json").exists()
 
 
 # The experiment.

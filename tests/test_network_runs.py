@@ -89,8 +89,8 @@ def test_a_run_killed_in_mid_round_goes_on_as_if_nothing_had_happened(tmp_path):
     with subprocess.Popen(
         [*begin, killed, "0.02"], stdout=subprocess.PIPE, text=True, env=environment
     ) as child:
-        # Two trials of the loss before the start, then 15 steps a round: this is in the sixth round.
-        for _ in range(2 + 5 * 15 + 8):
+        # Trials of the loss before the start, then 15 steps a round: this is in the sixth round.
+        for _ in range(networks.TRIALS + 5 * 15 + 8):
             child.stdout.readline()
         child.send_signal(signal.SIGKILL)
     assert child.returncode == -signal.SIGKILL
@@ -111,7 +111,7 @@ def test_ctrl_c_while_a_node_trains_leaves_a_state_to_go_on_from(tmp_path, keep_
 
     def interrupted(outputs, y):
         calls.append(1)
-        if len(calls) == 2 + 4 * 15 + 8:
+        if len(calls) == networks.TRIALS + 4 * 15 + 8:
             raise KeyboardInterrupt
         return networks.cross_entropy(outputs, y)
 
@@ -132,7 +132,7 @@ def test_a_lack_of_memory_loses_the_current_round_only(tmp_path):
 
     def hungry(outputs, y):
         calls.append(1)
-        if len(calls) > 2 + 2 * 15 + 3:
+        if len(calls) > networks.TRIALS + 2 * 15 + 3:
             raise MemoryError
         return networks.cross_entropy(outputs, y)
 

@@ -360,6 +360,13 @@ def test_settings_that_make_no_sense_are_refused(given, message):
         (lambda: SGD(0.1, nesterov=True), "^momentum was 0; with nesterov"),
         (lambda: SGD(0.1, weight_decay=-1.0), "^weight_decay was -1.0"),
         (lambda: AdamW(0.1, (0.9, 1.0)), "^betas was 1.0"),
+        (lambda: AdamW(0.1, (0.9, 0.99, 0.9)), r"^betas was \(0.9, 0.99, 0.9\); it must be two numbers"),
+        (lambda: AdamW(0.1, 0.9), r"^betas was 0.9; it must be two numbers"),
+        (
+            lambda: Samples([[0.0, np.nan]], [1]),
+            r"^X has the entry nan at index \(0, 1\); every entry must be",
+        ),
+        (lambda: Samples([[0.0], [1.0]], [0.0, -np.inf]), r"^y has the entry -inf at index \(1,\)"),
         (lambda: Samples(torch.zeros(2, 3), torch.zeros(3)), r"^X and y have the shapes \(2, 3\) and \(3,\)"),
         (lambda: Samples(torch.zeros(0, 3), torch.zeros(0)), "they must begin with the same N_i >= 1"),
     ],
@@ -367,6 +374,140 @@ def test_settings_that_make_no_sense_are_refused(given, message):
 def test_parts_that_make_no_sense_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("optimiser", [SGD, "sgd", torch.optim.SGD, None])
+def test_what_is_no_optimiser_is_refused(optimiser):
+    with pytest.raises(TypeError, match=r"^optimiser was .*; it must be one of lgd_lib.neural.optimisers"):
+        NetworkSteps(optimiser, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: SGD("0.1"), "lr"),
+        (lambda: SGD(0.1, None), "momentum"),
+        (lambda: SGD(0.1, weight_decay="0"), "weight_decay"),
+        (lambda: AdamW(0.1, (0.9, "0.9")), "betas"),
+        (lambda: AdamW(0.1, eps=[1e-8]), "eps"),
+    ],
+)
+def test_what_is_no_number_is_refused(make, name):
+    with pytest.raises(TypeError, match=f"^{name} was .*; it must be a number"):
+        make()
+
+
+def test_what_is_printed_of_samples_is_their_shape():
+    ids = torch.tensor([[4711, 815], [123, 456]])
+    some = Samples(ids, ids[:, 0])
+    assert repr(some) == "Samples(X=(2, 2) torch.int64, y=(2,) torch.int64)"
+    assert "4711" not in repr(NetworkProblem([some], networks.mlp, networks.cross_entropy))
+    for nodes in ([(ids, ids[:, 0])], [some, ids], ids):
+        with pytest.raises(
+            TypeError, match=r"^nodes was a sequence of .*; it must hold one Samples"
+        ) as caught:
+            NetworkProblem(nodes, networks.mlp, networks.cross_entropy)
+        assert "4711" not in str(caught.value)
+
+
+# The objective is the one that is meant.
+
+
+def regression(loss, y, sizes):
+    X, y = torch.arange(1.0, 1 + sum(sizes))[:, None], torch.tensor(y[: sum(sizes)])
+    nodes = [Samples(*node) for node in zip(X.split(sizes), y.split(sizes), strict=True)]
+    return NetworkProblem(nodes, lambda: nn.Linear(1, 1), loss)
+
+
+FLAT, UPRIGHT = (1.0, 1.0, 3.0), ((1.0,), (1.0,), (3.0,))
+
+
+def squares(outputs, y):
+    return (outputs - y) ** 2
+
+
+@pytest.mark.parametrize("sizes", [(3,), (1, 1, 1), (2, 1)])
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (squares, FLAT),  # (2, 1) and (2,) broadcast to (2, 2)
+        (lambda outputs, y: squares(outputs, y).sum()[None], UPRIGHT),
+        (lambda outputs, y: squares(outputs, y).mean(), UPRIGHT),
+        (lambda outputs, y: squares(outputs, y).mean().expand(len(y)), UPRIGHT),
+        (lambda outputs, y: squares(outputs, y).mean(1), FLAT),  # broadcast, then of the right shape
+        (lambda outputs, y: squares(outputs, y.flip(0)), UPRIGHT),
+    ],
+)
+def test_a_loss_that_mixes_samples_is_refused_before_any_work(loss, y, sizes):
+    problem = regression(loss, y, sizes)
+    with pytest.raises(ValueError, match=r"^loss gave .* it must give a tensor with one entry"):
+        NetworkSteps(SGD(0.1), 1).prepare(problem)
+    with pytest.raises(
+        ValueError, match=r"^loss gave .* outputs of \(2, 1\) torch.float32 and targets of \(2,"
+    ):
+        _ = problem.initial
+
+
+@pytest.mark.parametrize("sizes", [(1,), (2,), (1, 2)])
+def test_a_loss_with_a_row_for_each_sample_is_taken(sizes):
+    for loss in (squares, lambda outputs, y: squares(outputs, y)[:, 0]):
+        problem = regression(loss, UPRIGHT, sizes)
+        assert problem.losses(problem.initial).shape == (len(sizes),)
+
+
+def test_a_network_without_a_row_for_each_sample_is_refused():
+    class Sums(nn.Linear):
+        def forward(self, X):
+            return super().forward(X).sum(0)
+
+    problem = NetworkProblem(networks.nodes(), lambda: Sums(4, 3).double(), networks.cross_entropy)
+    with pytest.raises(
+        ValueError, match=r"^build gave a network that makes \(3,\) torch.float64 of 2 samples"
+    ):
+        problem.flat()
+
+
+# What torch refuses is told with the node.
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int32])
+def test_targets_of_a_kind_that_the_loss_does_not_take_are_refused_before_any_work(kind):
+    some = [Samples(node.X, node.y.numpy().astype(kind)) for node in networks.nodes()]
+    problem = NetworkProblem(some, networks.mlp, networks.cross_entropy)
+    dtype = np.dtype(kind).name
+    with pytest.raises(ValueError, match=rf"^loss does not take .* targets of \(2,\) torch.{dtype}: ."):
+        NetworkSteps(SGD(0.1), 1).prepare(problem)
+
+
+@pytest.mark.parametrize(
+    ("together", "who"), [(1, "node 2"), (2, "node 2"), (3, "nodes 0 to 2, side by side,")]
+)
+def test_a_label_that_is_none_is_told_with_node_and_round(together, who):
+    some = networks.nodes()
+    some[2] = Samples(some[2].X, torch.tensor([0, 1, 7]))
+    problem = NetworkProblem(some, networks.mlp, networks.cross_entropy)
+    with pytest.raises(
+        (ValueError, RuntimeError), match=f"^{who} cannot be trained in round 0: .* 7 is out of"
+    ):
+        run_of(problem, NetworkSteps(SGD(0.1), 1, together=together), 1)
+
+
+def test_a_batch_of_one_that_is_to_be_normalised_says_what_to_change():
+    solver = NetworkSteps(SGD(0.1), epochs=1, batch_size=4, batchnorm="averaged")  # 5 samples: 4 and 1
+    said = r"^node 0 cannot be trained in round 0: .* a batch of one sample: change batch_size"
+    with pytest.raises(ValueError, match=said):
+        run_of(networks.problem(networks.normalised), solver, 1)
+
+
+def test_losses_are_taken_in_batches_as_asked():
+    problem, passed = networks.problem(), []
+    problem.module(problem.initial).register_forward_hook(lambda _, X, __: passed.append(len(X[0])))
+    few, many = (problem.losses(problem.initial, batch_size=size) for size in (3, 256))
+    assert np.allclose(few, many, rtol=1e-14)
+    assert passed == [3, 2, 3, 3, 2, 3, 5, 8, 3]
+    for size in (0, 2.5):
+        with pytest.raises(ValueError, match=f"^batch_size was {size}; it must be a whole number"):
+            problem.losses(problem.initial, batch_size=size)
 
 
 def without_statistics():
@@ -402,6 +543,11 @@ def test_other_misfits_are_refused():
         NetworkProblem(
             [*some, Samples(torch.zeros(1, 2), torch.zeros(1))], networks.mlp, networks.cross_entropy
         )
+    for network in (networks.mlp(), nn.Linear(4, 3)):
+        with pytest.raises(
+            TypeError, match=r"^build was a network, .*; it must be a function that makes one"
+        ):
+            NetworkProblem(some, network, networks.cross_entropy)
     with pytest.raises(TypeError, match=r"^nodes was"):
         NetworkProblem([], networks.mlp, networks.cross_entropy)
     with pytest.raises(TypeError, match="NetworkSteps needs a NetworkProblem"):
@@ -445,7 +591,7 @@ def test_out_of_memory_says_what_to_lower(together, message, error):
 
     def hungry(outputs, y):
         calls.append(1)
-        if len(calls) > (6 if together == 1 else 4):
+        if len(calls) > networks.TRIALS + (4 if together == 1 else 2):
             raise error
         return networks.cross_entropy(outputs, y)
 
@@ -462,8 +608,11 @@ def test_other_errors_are_not_disguised(together):
         return networks.cross_entropy(outputs, y)
 
     problem = NetworkProblem(networks.nodes(), networks.mlp, broken)
-    with pytest.raises(RuntimeError, match=r"^something else"):
+    # Alone it is met in the first round; side by side already by the trial of stacking.
+    said = "^node 0 cannot be trained in round 0: something else" if together == 1 else "^something else"
+    with pytest.raises(RuntimeError, match=said) as caught:
         run_of(problem, NetworkSteps(SGD(0.1), 4, together=together), 1)
+    assert str(caught.value.__cause__ or caught.value) == "something else"
 
 
 def test_the_trial_of_stacking_leaves_no_trace():

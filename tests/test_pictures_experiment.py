@@ -195,7 +195,7 @@ def test_no_pass_holds_more_samples_than_asked():
 
     problem = NetworkProblem(networks.nodes(), networks.mlp, loss)
     next(rounds(problem, NetworkSteps(SGD(0.1), 2, at_once=3), Average(), problem.initial)).w.sum()
-    steps = seen[2:]  # after two trials with one sample
+    steps = seen[networks.TRIALS :]
     assert max(steps) == 3
     assert sum(steps) == 2 * problem.sizes.sum()
 

@@ -300,22 +300,79 @@ def test_results_of_other_users_or_of_numbers_are_refused(everyone, tmp_path):
         users(replace(everyone, alphabet=""), TINY, [0])
 
 
+def leaf_of(rows, numbers=False, users=8):
+    """A file of LEAF: users who say the same lines, begun at different places."""
+    text, found = "It was a lover and his lass, with a hey, and a ho, and a hey nonino, ", {}
+    for i in range(users):
+        line = " " * 8 + text[i:] + text[:i]
+        found[f"U{i}"] = {"x": [line[j : j + 8] for j in rows], "y": [line[j + 8] for j in rows]}
+        if numbers:
+            found[f"U{i}"] = {key: [[*map(ord, own)] for own in found[f"U{i}"][key]] for key in "xy"}
+            found[f"U{i}"]["y"] = [y for (y,) in found[f"U{i}"]["y"]]
+    counts = [len(own["y"]) for own in found.values()]
+    return json.dumps({"users": list(found), "num_samples": counts, "user_data": found})
+
+
+def leaf_folder(path, **given):
+    for part, rows in (("train", range(60)), ("test", range(60, 66))):
+        (path / part).mkdir(parents=True)
+        (path / part / "all_data.json").write_text(leaf_of(rows, **given))
+    return path
+
+
+def test_files_of_leaf_that_cannot_be_used_are_refused_before_any_work(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(SIZES, "ci", TINY)
+    out, one = tmp_path / "r.json", tmp_path / "one.json"
+    one.write_text(leaf_of(range(60)))
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text("{")
+    for leaf, said in (
+        (one, "user 'U0' has nothing held out to be judged by"),
+        (tmp_path / "nope", "there is no such file or folder"),
+        (damaged, "is damaged"),
+        (leaf_folder(tmp_path / "few", users=3), "everyone holds 3 users; sizes ask for 7"),
+        (leaf_folder(tmp_path / "numbers", numbers=True), "users hold no text"),
+    ):
+        words = ["users", "--profile", "ci", "--seeds", "1", "--out", str(out), "--leaf", str(leaf)]
+        with pytest.raises(SystemExit, match="2"):
+            command.main(words)
+        assert said in capsys.readouterr().err
+        assert not out.exists(), "other data can be taken after that"
+
+
+def test_other_seeds_or_sizes_are_refused_in_words_before_data_are_read(
+    everyone, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setitem(SIZES, "ci", TINY)
+    monkeypatch.setattr(experiment, "load_roles", lambda *_: pytest.fail("work has started"))
+    out = tmp_path / "r.json"
+    users(everyone, TINY, [0], path=out)
+    held = out.read_bytes()
+    for words in (["--profile", "ci", "--seeds", "2"], ["--profile", "full", "--seeds", "1"]):
+        with pytest.raises(SystemExit, match="2"):
+            command.main(["users", *words, "--out", str(out)])
+        assert "holds results of other sizes or seeds; choose another path" in capsys.readouterr().err
+    assert out.read_bytes() == held
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+def test_an_error_in_the_middle_of_the_work_is_not_taken_for_a_wrong_argument(tmp_path, monkeypatch, error):
+    def broken(*_):
+        raise error("in the middle")
+
+    monkeypatch.setitem(SIZES, "ci", TINY)
+    monkeypatch.setattr(experiment, "one_run", broken)
+    folder, out = leaf_folder(tmp_path / "leaf"), tmp_path / "r.json"
+    for _ in range(2):  # also where the file of results is there before
+        with pytest.raises(error, match="in the middle"):
+            command.main(
+                ["users", "--profile", "ci", "--seeds", "1", "--out", str(out), "--leaf", str(folder)]
+            )
+        assert out.exists()
+
+
 def test_the_command_runs_on_a_file_of_leaf(tmp_path, monkeypatch, capsys):
-    text = "It was a lover and his lass, with a hey, and a ho, and a hey nonino, "
-    data = {f"U{i}": text[i:] + text[:i] for i in range(8)}
-
-    def split(part):
-        found = {}
-        for user, own in data.items():
-            line = " " * 8 + own
-            at = range(60) if part == "train" else range(60, 66)
-            found[user] = {"x": [line[i : i + 8] for i in at], "y": [line[i + 8] for i in at]}
-        counts = [len(own["y"]) for own in found.values()]
-        return {"users": list(found), "num_samples": counts, "user_data": found}
-
-    for part in ("train", "test"):
-        (tmp_path / "leaf" / part).mkdir(parents=True)
-        (tmp_path / "leaf" / part / "all_data.json").write_text(json.dumps(split(part)))
+    leaf_folder(tmp_path / "leaf")
     monkeypatch.setitem(SIZES, "ci", replace(TINY, kept=2))
     words = ["users", "--profile", "ci", "--seeds", "1", "--out", str(tmp_path / "r.json")]
     assert command.main([*words, "--leaf", str(tmp_path / "leaf")]) == 0

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from lgd_lib.neural.devices import checked_device
 from lgd_lib.neural.experiments.description import Asked, Experiment
 from lgd_lib.neural.experiments.register import EXPERIMENTS
-from lgd_lib.neural.results import read
+from lgd_lib.neural.results import begun
 
 
 def main(words: list[str] | None = None) -> int:
@@ -34,10 +34,12 @@ def main(words: list[str] | None = None) -> int:
     Raises
     ------
     SystemExit
-        With 2, in words and before any work, if an argument is none that can be used here.
+        With 2, in words and before any work, if an argument is none that can be used here, or a file that it
+        names is missing, damaged or of another form.
 
     Notes
     -----
+    Work begins when the file of results is first written; errors after that are raised as they are.
     Cost: that of the experiment.
 
     Examples
@@ -50,17 +52,22 @@ def main(words: list[str] | None = None) -> int:
     given = parser.parse_args(words)
     experiment = EXPERIMENTS[given.name]
     _check(parsers[given.name], given)
-    found = experiment.run(
-        Asked(
-            sizes=experiment.sizes[given.profile],
-            seeds=tuple(range(given.seeds)),
-            device=given.device,
-            path=given.out,
-            seconds=given.seconds,
-            cache=given.cache or given.out.with_name("features"),
-            options={option.name: getattr(given, option.name) for option in experiment.options},
-        )
+    asked = Asked(
+        sizes=experiment.sizes[given.profile],
+        seeds=tuple(range(given.seeds)),
+        device=given.device,
+        path=given.out,
+        seconds=given.seconds,
+        cache=given.cache or given.out.with_name("features"),
+        options={option.name: getattr(given, option.name) for option in experiment.options},
     )
+    before = _version(given.out)
+    try:
+        found = experiment.run(asked)
+    except (OSError, ValueError) as error:
+        if _version(given.out) != before:
+            raise
+        parsers[given.name].error(str(error))
     done = f"{len(found['runs'])} runs are in {given.out}"
     print(f"finished: {done}" if found["finished"] else f"{done}; run again to go on")
     return 0 if found["finished"] else 3
@@ -92,6 +99,14 @@ def _parser(
     return parser
 
 
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes when the file of results is written."""
+    if not path.exists():
+        return None
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns
+
+
 def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
     """End in words, before hours of work, what could only end badly."""
     if given.seeds < 1:
@@ -100,8 +115,7 @@ def _check(parser: argparse.ArgumentParser, given: argparse.Namespace) -> None:
         parser.error("--seconds was nan; it must be a number")
     try:
         checked_device(given.device)
-        if given.out.exists():
-            read(given.out, given.name)
+        begun(given.name, EXPERIMENTS[given.name].sizes[given.profile], range(given.seeds), given.out)
         given.out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=given.out.parent):
             pass

@@ -39,9 +39,9 @@ class CharacterNetwork(nn.Module):
 
     Notes
     -----
-    No layer draws at random or mixes samples, so clients can be stacked; a recurrent layer of torch could
-    not be. It sees 1 + sum (kernel - 1) dilation characters: 45 by default. Cost: about two operations a
-    parameter and character forward, four more backward.
+    No layer draws at random or mixes samples, so clients can be stacked. It sees 1 + sum (kernel - 1)
+    dilation characters: 45 by default. Cost: about two operations a parameter and character forward, four
+    more backward.
 
     Examples
     --------

@@ -18,6 +18,7 @@ from lgd_lib.neural.flat import FlatNetwork
 from lgd_lib.neural.networks import NetworkProblem
 from lgd_lib.neural.optimisers import Buffers, Optimiser
 from lgd_lib.neural.stacked import Client, train_stacked
+from lgd_lib.neural.trial import MISFITS
 from lgd_lib.protocol import Answers, Memory, Message, PointAnswers, Streams
 from lgd_lib.validation import Array
 
@@ -151,10 +152,11 @@ class PreparedNetwork:
                     answer = self._side_by_side(point, clients, kept)
                 else:
                     answer = self._alone(point, clients[0], kept)
-            except (MemoryError, RuntimeError) as error:
-                if not out_of_memory(error):
-                    raise
-                raise MemoryError(self._advice(nodes, k)) from error
+            except (MemoryError, *MISFITS) as error:
+                if out_of_memory(error):
+                    raise MemoryError(self._advice(nodes, k)) from error
+                kind = RuntimeError if isinstance(error, RuntimeError) else ValueError
+                raise kind(f"{_who(nodes)} cannot be trained in round {k}: {_in_words(error)}") from error
             if not torch.isfinite(answer[0]).all():
                 bad = int(nodes[int((~torch.isfinite(answer[0])).any(dim=1).nonzero()[0])])
                 raise FloatingPointError(
@@ -208,13 +210,23 @@ class PreparedNetwork:
         return V[back], {name: buffers[name][back] for name in kept}
 
     def _advice(self, nodes: NDArray[np.int64], k: int) -> str:
-        who = f"node {nodes[0]}" if nodes.size == 1 else f"nodes {nodes[0]} to {nodes[-1]}, side by side,"
         lower = (
             "batch_size or at_once"
             if nodes.size == 1
             else f"together (it was {self.together}), then batch_size"
         )
         return (
-            f"{who} ran out of memory in round {k} on {self.problem.device!r} with batches of "
+            f"{_who(nodes)} ran out of memory in round {k} on {self.problem.device!r} with batches of "
             f"{int(self.batch[nodes].max())}; lower {lower}"
         )
+
+
+def _who(nodes: NDArray[np.int64]) -> str:
+    return f"node {nodes[0]}" if nodes.size == 1 else f"nodes {nodes[0]} to {nodes[-1]}, side by side,"
+
+
+def _in_words(error: Exception) -> str:
+    """What torch says; of a batch that is too small to be normalised, also what to do."""
+    if "more than 1 value per channel" in str(error):
+        return f"a normalisation layer met a batch of one sample: change batch_size ({error})"
+    return str(error) or type(error).__name__

@@ -51,11 +51,13 @@ class NetworkSteps:
     Raises
     ------
     TypeError, ValueError
-        If not exactly one of L and epochs is given, one of them, batch_size, together or at_once is no whole
-        number of at least 1, clients side by side were to take parts of a batch, or batchnorm is unknown;
-        from `prepare`, if the problem holds no network, or clients that cannot be stacked were to be.
-    FloatingPointError, MemoryError
-        From a round: if a node's answer is not finite, or memory does not suffice; it names what to lower.
+        If optimiser is none of `lgd_lib.neural.optimisers`, not exactly one of L and epochs is given, one of
+        them, batch_size, together or at_once is no whole number of at least 1, clients side by side were to
+        take parts of a batch, or batchnorm is unknown; from `prepare`, if the problem holds no network,
+        or clients that cannot be stacked were to be.
+    FloatingPointError, MemoryError, ValueError, RuntimeError
+        From a round, with the node: if its answer is not finite, memory does not suffice, or torch cannot
+        take its samples, such as a label that is none or a batch of one where samples are normalised.
 
     Notes
     -----
@@ -84,6 +86,12 @@ class NetworkSteps:
     at_once: int | None = None
 
     def __post_init__(self) -> None:
+        parts = [getattr(self.optimiser, name, None) for name in ("start", "step")]
+        if isinstance(self.optimiser, type) or not all(map(callable, parts)):
+            raise TypeError(
+                f"optimiser was {self.optimiser!r}; it must be one of lgd_lib.neural.optimisers, such as "
+                "SGD(lr=0.1)"
+            )
         if (self.L is None) == (self.epochs is None):
             raise ValueError(f"L was {self.L} and epochs was {self.epochs}; give exactly one of them")
         for name in ("batch_size", "together", "epochs", "at_once"):

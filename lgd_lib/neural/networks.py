@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from lgd_lib.neural.devices import checked_device
 from lgd_lib.neural.flat import FlatNetwork, built
-
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(outputs, y) of n samples to their losses, shape (n, ...): torch's functions with reduction="none"."""
+from lgd_lib.neural.trial import Loss, form, try_on_two
+from lgd_lib.validation import is_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +30,16 @@ class Samples:
     Raises
     ------
     ValueError
-        If there is no sample, or not one target for each.
+        If there is no sample, or not one target for each, or an entry is not finite.
+
+    Notes
+    -----
+    What is printed of it are shapes only: numbers of tokens can be turned back into text.
 
     Examples
     --------
-    >>> Samples(torch.zeros(5, 1, 28, 28), torch.arange(5)).N
-    5
+    >>> Samples(torch.zeros(5, 1, 28, 28), torch.arange(5))
+    Samples(X=(5, 1, 28, 28) torch.float32, y=(5,) torch.int64)
     """
 
     X: Tensor
@@ -48,6 +51,14 @@ class Samples:
         if not self.X.ndim or not self.y.ndim or not len(self.X) or len(self.X) != len(self.y):
             shapes = f"{tuple(self.X.shape)} and {tuple(self.y.shape)}"
             raise ValueError(f"X and y have the shapes {shapes}; they must begin with the same N_i >= 1")
+        for name, entries in (("X", self.X), ("y", self.y)):
+            if not (finite := torch.isfinite(entries)).all():
+                where = tuple((~finite).nonzero()[0].tolist())
+                entry = entries[where].item()
+                raise ValueError(f"{name} has the entry {entry} at index {where}; every entry must be finite")
+
+    def __repr__(self) -> str:
+        return f"Samples(X={form(self.X)}, y={form(self.y)})"
 
     @property
     def N(self) -> int:
@@ -79,7 +90,8 @@ class NetworkProblem:
     ------
     TypeError, ValueError
         If there is no node, the nodes' samples are of different kinds, or build or loss is no function; at
-        the first use, if the network does not take the samples, or the loss does not give one entry each.
+        the first use, if the network or the loss does not take the samples, or a sample's loss depends on
+        other samples.
 
     Notes
     -----
@@ -103,13 +115,17 @@ class NetworkProblem:
         object.__setattr__(self, "nodes", tuple(self.nodes))
         checked_device(self.device)
         if not self.nodes or not all(isinstance(node, Samples) for node in self.nodes):
-            raise TypeError(f"nodes was {self.nodes!r}; it must hold one Samples or more")
+            held = ", ".join(sorted({type(node).__name__ for node in self.nodes})) or "nothing"
+            raise TypeError(f"nodes was a sequence of {held}; it must hold one Samples or more")
         for i, node in enumerate(self.nodes):
             if _kind(node) != _kind(self.nodes[0]):
                 raise ValueError(f"nodes[{i}] holds {_kind(node)}; node 0 holds {_kind(self.nodes[0])}")
         for name in ("build", "loss"):
             if not callable(getattr(self, name)):
                 raise TypeError(f"{name} was {getattr(self, name)!r}; it must be a function")
+        if isinstance(self.build, nn.Module):
+            kind = type(self.build).__name__
+            raise TypeError(f"build was a network, {kind}; it must be a function that makes one: lambda: net")
 
     @property
     def M(self) -> int:
@@ -133,7 +149,7 @@ class NetworkProblem:
         return net.origin[: net.d].cpu().numpy().copy()
 
     def flat(self) -> FlatNetwork:
-        """Build the network once more, on the device, after a trial with one sample.
+        """Build the network once more, on the device, and try it and the loss on two samples.
 
         Returns
         -------
@@ -141,19 +157,7 @@ class NetworkProblem:
         """
         net = built(self.build, self.seed, checked_device(self.device))
         net.mode(train=False, frozen=True)
-        X, y = (t[:1].to(net.vector.device) for t in (self.nodes[0].X, self.nodes[0].y))
-        kind = f"samples of shape {tuple(X.shape[1:])} and dtype {X.dtype}"
-        try:
-            with torch.no_grad():
-                outputs = net.module(X)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(f"build gave a network that does not take {kind}: {error}") from error
-        losses = self.loss(outputs, y)
-        if not isinstance(losses, Tensor) or losses.ndim < 1 or len(losses) != 1:
-            raise ValueError(
-                f"loss gave {losses!r} for one sample; it must give a tensor with one entry, or row of "
-                "entries, for each sample: reduction='none'"
-            )
+        try_on_two(net.module, self.loss, [(node.X, node.y) for node in self.nodes], net.vector.device)
         return net
 
     @cached_property
@@ -197,30 +201,37 @@ class NetworkProblem:
         X : Tensor, shape (n, ...)
         statistics : array_like, shape (b,), optional
         batch_size : int
+            Samples that go through the network together.
 
         Returns
         -------
         ndarray, shape (n, ...)
         """
+        if not is_count(batch_size):
+            raise ValueError(f"batch_size was {batch_size!r}; it must be a whole number of at least 1")
         module, device = self.module(w, statistics), torch.device(self.device)
         with torch.no_grad():
             parts = [module(batch.to(device)).cpu() for batch in torch.split(torch.as_tensor(X), batch_size)]
         return np.asarray(torch.cat(parts))
 
-    def losses(self, w: ArrayLike, statistics: ArrayLike | None = None) -> NDArray[Any]:
+    def losses(
+        self, w: ArrayLike, statistics: ArrayLike | None = None, batch_size: int = 256
+    ) -> NDArray[Any]:
         """Return the nodes' mean losses f_i(w), in evaluation mode, shape (M,).
 
         Parameters
         ----------
         w : array_like, shape (d,) or (d + b,)
         statistics : array_like, shape (b,), optional
+        batch_size : int
+            Samples that go through the network together.
 
         Returns
         -------
         ndarray, shape (M,)
         """
         found = [
-            self.loss(torch.as_tensor(self.outputs(w, node.X, statistics)), node.y).mean()
+            self.loss(torch.as_tensor(self.outputs(w, node.X, statistics, batch_size)), node.y).mean()
             for node in self.nodes
         ]
         return np.asarray(torch.stack(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Protocol
 
 import torch
@@ -41,9 +42,9 @@ class SGD:
 
     Raises
     ------
-    ValueError
-        If lr is not positive and finite, momentum is outside [0, 1), Nesterov's form has none, or
-        weight_decay is negative.
+    TypeError, ValueError
+        If a value is no number, lr is not positive and finite, momentum is outside [0, 1), Nesterov's form
+        has none, or weight_decay is negative.
 
     Notes
     -----
@@ -101,8 +102,9 @@ class AdamW:
 
     Raises
     ------
-    ValueError
-        If lr or eps is not positive and finite, a beta is outside [0, 1), or weight_decay is negative.
+    TypeError, ValueError
+        If a value is no number, lr or eps is not positive and finite, betas are not two numbers in [0, 1), or
+        weight_decay is negative.
 
     Notes
     -----
@@ -124,6 +126,8 @@ class AdamW:
     def __post_init__(self) -> None:
         _check_positive("lr", self.lr)
         _check_positive("eps", self.eps)
+        if not isinstance(self.betas, (tuple, list)) or len(self.betas) != 2:
+            raise ValueError(f"betas was {self.betas!r}; it must be two numbers, b1 and b2")
         for beta in self.betas:
             _check_share("betas", beta)
         _check_decay(self.weight_decay)
@@ -143,16 +147,24 @@ class AdamW:
         v.sub_(m / (1 - b1**t) / scale, alpha=self.lr)
 
 
+def _check_number(name: str, value: object) -> None:
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} was {value!r}; it must be a number")
+
+
 def _check_positive(name: str, value: float) -> None:
+    _check_number(name, value)
     if not 0 < value < math.inf:
         raise ValueError(f"{name} was {value!r}; it must be positive and finite")
 
 
 def _check_share(name: str, value: float) -> None:
+    _check_number(name, value)
     if not 0 <= value < 1:
         raise ValueError(f"{name} was {value!r}; it must be at least 0 and below 1")
 
 
 def _check_decay(value: float) -> None:
+    _check_number("weight_decay", value)
     if not 0 <= value < math.inf:
         raise ValueError(f"weight_decay was {value!r}; it must be at least 0 and finite")

@@ -14,8 +14,9 @@ from torch.func import functional_call, grad, vmap
 from lgd_lib.descent.batches import batches
 from lgd_lib.neural.devices import out_of_memory, seeded
 from lgd_lib.neural.flat import FlatNetwork
-from lgd_lib.neural.networks import Loss, Samples
+from lgd_lib.neural.networks import Samples
 from lgd_lib.neural.optimisers import Buffers, Optimiser
+from lgd_lib.neural.trial import Loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +117,8 @@ def obstacle(net: FlatNetwork, loss: Loss, samples: Samples) -> str:
 
     Notes
     -----
-    Random layers such as dropout, and some recurrent ones, stand in the way. An error that a client alone
-    meets too is no obstacle, and is raised. Cost: three gradients of a sample.
+    Random layers such as dropout stand in the way; recurrent ones do not on a CPU. An error that a client
+    alone meets too is no obstacle, and is raised. Cost: three gradients of a sample.
 
     Examples
     --------

@@ -98,7 +98,8 @@ def users(
     Raises
     ------
     ValueError
-        If `path` holds results of other sizes, seeds or users, or the users hold no text.
+        Before any work: if `path` holds results of other sizes, seeds or users, there are fewer users than
+        take part, they hold no text, or one has nothing held out.
 
     Notes
     -----
@@ -114,10 +115,17 @@ def users(
     results = files.begun("users", sizes, seeds, path, {"data": known, "parameters": 0, "baselines": {}})
     if results["data"] != known:
         raise ValueError(f"path {str(path)!r} holds results of other users; choose another path")
+    for i, y in enumerate(everyone.y_test):
+        if not len(y):
+            raise ValueError(
+                f"user {everyone.names[i]!r} has nothing held out to be judged by; of LEAF's files this "
+                "needs a folder with train/ and test/, in which each user has samples in both"
+            )
+    takes_part = {seed: drawn(everyone, sizes, seed) for seed in seeds}
+    problems = {seed: problem_of(some, sizes, seed, device) for seed, some in takes_part.items()}
     with work_on(results, path=path, seconds=seconds, device=device) as work:
-        for seed in seeds:
-            some = drawn(everyone, sizes, seed)
-            problem = problem_of(some, sizes, seed, device)
+        for seed, some in takes_part.items():
+            problem = problems[seed]
             results["parameters"] = int(problem.initial.size)
             results["baselines"][f"seed {seed}"] = baselines(some)
             for name, method in methods(problem, sizes).items():
@@ -205,6 +213,6 @@ USERS = Experiment(
     "A character model by speaking role, some of many roles in a round.",
     SIZES,
     _run,
-    (Option("leaf", "file or folder of LEAF's JSON, in place of the committed text", Path),),
+    (Option("leaf", "folder with train/ and test/ of LEAF's JSON, in place of the committed text", Path),),
 )
 """Needs no package besides torch."""
