@@ -84,6 +84,32 @@ def test_a_complete_run_is_returned_as_it_is(tmp_path):
     assert path.read_bytes() == saved
 
 
+def test_nothing_is_done_for_a_complete_run_or_before_a_refusal(tmp_path):
+    path, stops = tmp_path / "run", NoisyWalk(3, interrupt_in_round=3)
+    record(walk(), POINT, 3, path=path)
+    state = saved_state(path)
+    assert len(record(rounds(FIVE, stops, Counting(), np.ones(3), state=state), POINT, 3, path=path)) == 3
+    for K in (3, 5):
+        run = rounds(FIVE, stops, Counting(), np.ones(3), weights=[1, 2, 3, 4, 5], state=state)
+        with pytest.raises(ValueError, match="another weights"):
+            record(run, POINT, K, path=path)
+
+
+def test_a_run_behind_another_iterator_is_looked_at_in_its_first_round(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    state, weights = saved_state(path), [1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="another weights"):
+        record(
+            (r for r in rounds(FIVE, NoisyWalk(3), Counting(), np.ones(3), weights=weights, state=state)),
+            POINT,
+            5,
+            path=path,
+        )
+    assert len(record((r for r in walk(state=state)), POINT, 3, path=path)) == 3
+    assert np.array_equal(record((r for r in walk(state=state)), POINT, 5, path=path)["w"], expected(5))
+
+
 def test_a_new_run_does_not_pass_for_a_complete_one(tmp_path):
     path = tmp_path / "run"
     record(walk(), POINT, 3, path=path)
