@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from instances import make
-from strangers import Counting, NoisyWalk
+from strangers import Counting, NoisyWalk, PreparedWalk
 from test_runner import FIVE, walk
 
 from lgd_lib import Average, ExactProjection, History, RunInterrupted, record, rounds, saved_state
@@ -84,13 +84,14 @@ def test_a_complete_run_is_returned_as_it_is(tmp_path):
     assert path.read_bytes() == saved
 
 
-def test_nothing_is_done_for_a_complete_run_or_before_a_refusal(tmp_path):
-    path, stops = tmp_path / "run", NoisyWalk(3, interrupt_in_round=3)
+def test_nothing_is_done_for_a_complete_run_or_before_a_refusal(tmp_path, monkeypatch):
+    path = tmp_path / "run"
     record(walk(), POINT, 3, path=path)
     state = saved_state(path)
-    assert len(record(rounds(FIVE, stops, Counting(), np.ones(3), state=state), POINT, 3, path=path)) == 3
+    monkeypatch.setattr(PreparedWalk, "__call__", lambda *_: pytest.fail("work has begun"))
+    assert len(record(walk(state=state), POINT, 3, path=path)) == 3
     for K in (3, 5):
-        run = rounds(FIVE, stops, Counting(), np.ones(3), weights=[1, 2, 3, 4, 5], state=state)
+        run = rounds(FIVE, NoisyWalk(3), Counting(), np.ones(3), weights=[1, 2, 3, 4, 5], state=state)
         with pytest.raises(ValueError, match="another weights"):
             record(run, POINT, K, path=path)
 
