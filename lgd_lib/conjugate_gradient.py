@@ -45,14 +45,15 @@ class ConjugateGradient:
 
     def init(self, w0: Array) -> Memory:
         """The estimate x = w^0; the rest is measured in the first round."""
-        return {"x": w0}
+        later = {name: np.empty(0) for name in ("r", "direction", "active", "weights")}
+        return {"x": w0, "length": np.array(0.0)} | later
 
     def step(
         self, state: Memory, k: int, message: Message, answers: Answers, active: NDArray[np.int64], p: Array
     ) -> tuple[Memory, Array, Message]:
         """One iteration; the estimate is x and the next message x + t p."""
         x, gap = state["x"], answers.combine(p) - message.point
-        if "r" not in state:
+        if not state["active"].size:
             length = _norm(gap)
             present = {"active": active.astype(np.float64), "weights": p}
             return {"x": x, "r": gap, "direction": gap, "length": length} | present, x, Message(x + gap)

@@ -34,6 +34,11 @@ class History:
     state : State or None
         The state after the last round, to go on from.
 
+    Raises
+    ------
+    ValueError
+        If a column has not one entry for each round, as "k" has.
+
     Examples
     --------
     >>> History({"k": np.arange(3), "error": np.array([4.0, 2.0, 1.0])}, {"seed": 0})["error"]
@@ -43,6 +48,15 @@ class History:
     columns: Mapping[str, NDArray[Any]]
     meta: Mapping[str, Any] = field(default_factory=dict)
     state: State | None = None
+
+    def __post_init__(self) -> None:
+        rounds = np.size(self.columns.get("k", ()))
+        for name, column in self.columns.items():
+            if np.shape(column)[:1] != (rounds,):
+                raise ValueError(
+                    f"columns[{name!r}] has shape {np.shape(column)}; it must have one entry for each of the "
+                    f"{rounds} rounds in 'k'"
+                )
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         if name not in self.columns:
@@ -99,6 +113,8 @@ class History:
             return cls(columns, note["meta"], _state(note["state"], arrays) if "state" in note else None)
         except KeyError as error:
             raise ValueError(f"path {str(path)!r} is damaged: it lacks {error}") from error
+        except ValueError as error:
+            raise ValueError(f"path {str(path)!r} is damaged: {error}") from error
 
 
 def versions() -> dict[str, str]:

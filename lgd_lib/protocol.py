@@ -133,7 +133,7 @@ class Prepared(Protocol):
         """Return w0 as a point of this problem, or raise."""
 
     def memory(self) -> Memory:
-        """What the nodes keep before the first round."""
+        """What the nodes keep before the first round: all arrays; an axis that will grow is empty."""
 
     def __call__(
         self, k: int, message: Message, memory: Memory, active: NDArray[np.int64], streams: Streams
@@ -152,7 +152,7 @@ class Aggregation(Protocol):
     """What the server does with the answers."""
 
     def init(self, w0: Array) -> Memory:
-        """Return the server's state before the first round."""
+        """Return the server's state before the first round: all arrays; an axis that will grow is empty."""
 
     def step(
         self, state: Memory, k: int, message: Message, answers: Answers, active: NDArray[np.int64], p: Array

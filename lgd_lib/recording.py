@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lgd_lib.history import History, versions
-from lgd_lib.progress import progress
-from lgd_lib.runner import Round, State
+from lgd_lib.origin import difference
+from lgd_lib.progress import Bar, progress
+from lgd_lib.protocol import Message
+from lgd_lib.runner import Round, Rounds, State
 from lgd_lib.validation import is_count
 
 OWN_COLUMNS = ("k", "bytes_up", "bytes_down", "gradients")
@@ -41,6 +45,7 @@ def record(
     *,
     path: str | Path | None = None,
     every: int = 100,
+    bar: Bar | None = None,
 ) -> History:
     """Run an iterator to K rounds in all and keep the metrics of each.
 
@@ -58,6 +63,8 @@ def record(
         `rounds(..., state=saved_state(path))` and `record(..., path=path)` again.
     every : int
         Rounds between two saves: what a killed process loses at most.
+    bar : Bar, optional
+        What shows the progress, where this is a part of a longer run: it is begun and ended by the caller.
 
     Returns
     -------
@@ -68,7 +75,8 @@ def record(
     ValueError
         If K or `every` is no whole number of at least 1, a metric has the name of an own column, or `path`
         holds a run that this iterator does not continue: another problem, local solver, aggregation,
-        weights or participation, as far as `described` tells them apart, or too few or too many rounds.
+        weights or participation, as far as `described` tells them apart, or too few or too many rounds. This
+        is seen before the first round, if the iterator is that of `rounds` itself.
     RunInterrupted
         On Ctrl-C; a KeyboardInterrupt that carries the history of all complete rounds.
 
@@ -88,19 +96,23 @@ def record(
     where = None if path is None else Path(path)
     before = History.load(where) if where is not None and where.exists() else None
     _check_columns(before, metrics)
+    if before is not None and isinstance(iterator, Rounds):
+        _check_continues(before, iterator.state, where)
+        if len(before) >= K:
+            return before
     rows: list[Row] = []
     state: State | None = None
-    bar = progress(K, len(before) if before else 0, "round")
+    shown = progress(K, len(before) if before else 0, "round") if bar is None else bar
     try:
-        with bar:
+        with shown if bar is None else nullcontext():
             for r in iterator:
-                if not rows:
-                    _check_continues(before, r, where)
-                    if before is not None and r.k >= K:
+                if before is not None and not rows:
+                    _check_continues(before, _before(r), where)
+                    if len(before) >= K:
                         return before
                 rows.append(_row(r, metrics, rows[0] if rows else None))
                 state = r.state
-                bar.update()
+                shown.update()
                 if state.k >= K:
                     break
                 if where is not None and state.k % every == 0:
@@ -164,19 +176,23 @@ def _check_columns(before: History | None, metrics: Metrics) -> None:
         )
 
 
-def _check_continues(before: History | None, r: Round, path: Path | None) -> None:
-    if before is None:
-        return
-    if r.k != len(before):
+def _before(r: Round) -> State:
+    """The state from which a round began, as far as it matters here."""
+    return replace(r.state, k=r.k, message=Message(r.sent))
+
+
+def _check_continues(before: History, begin: State, path: Path | None) -> None:
+    if begin.k != len(before):
         raise ValueError(
-            f"path {str(path)!r} holds {len(before)} rounds, but the iterator starts at round {r.k}; "
+            f"path {str(path)!r} holds {len(before)} rounds, but the iterator starts at round {begin.k}; "
             "pass state=saved_state(path) to rounds, or choose another path"
         )
     kept = before.state
-    if kept is not None and not (kept.seed == r.state.seed and np.array_equal(kept.message.point, r.sent)):
+    if kept is None:
+        return
+    if kept.seed != begin.seed or not np.array_equal(kept.message.point, begin.message.point):
         raise ValueError(f"path {str(path)!r} holds another run than the iterator's; choose another path")
-    if kept is not None:
-        _check_origin(kept.origin, r.state.origin, path)
+    _check_origin(kept.origin, begin.origin, path)
 
 
 def _check_origin(before: Mapping[str, str], now: Mapping[str, str], path: Path | None) -> None:
@@ -185,12 +201,13 @@ def _check_origin(before: Mapping[str, str], now: Mapping[str, str], path: Path 
             f"path {str(path)!r} holds a run of an earlier version, which does not say what it is made of; "
             "choose another path, with state=saved_state(...) of this one if you know that it is the same run"
         )
-    for name, words in now.items():
-        if before.get(name) != words:
-            raise ValueError(
-                f"path {str(path)!r} holds a run with another {name}: it was {before.get(name)}, the "
-                f"iterator's is {words}; pass the same to rounds, or choose another path"
-            )
+    if name := difference(before, now):
+        part, _, inner = name.partition(".")
+        was, is_now = before.get(name, "not there"), now.get(name, "not there")
+        raise ValueError(
+            f"path {str(path)!r} holds a run with another {part}: it was {inner and f'{inner} = '}{was}, the "
+            f"iterator's is {is_now}; pass the same to rounds, or choose another path"
+        )
 
 
 def _row(r: Round, metrics: Metrics, first: Row | None) -> Row:

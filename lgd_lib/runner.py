@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgd_lib.origin import described
+from lgd_lib.origin import origin_of
 from lgd_lib.protocol import Aggregation, Answers, LocalSolver, Memory, Message, Prepared, read_only
 from lgd_lib.validation import Array, as_weights
 
@@ -43,7 +43,8 @@ class State:
     memory : dict of str to ndarray
         The nodes' memory; the first axis is the node.
     origin : mapping of str to str
-        The arguments of `rounds` in short, by which `record` knows whether a saved run is this one.
+        The arguments of `rounds` in short, by which `record` knows whether a saved run is this one: from
+        `origin_of`.
 
     Examples
     --------
@@ -58,7 +59,7 @@ class State:
     message: Message
     aggregation: Memory
     memory: Memory
-    origin: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         read_only(self.estimate)
@@ -113,6 +114,34 @@ class Round:
         return np.empty((0, self.w.size)) if self.answers is None else self.answers.points
 
 
+@dataclass(eq=False)
+class Rounds(Iterator[Round]):
+    """What `rounds` returns: a run that stands before a round.
+
+    Parameters
+    ----------
+    state : State
+        From which the next round goes on.
+    after : callable
+        From a state to the round after it.
+
+    Examples
+    --------
+    >>> from lgd_lib import Average, ExactProjection, Node, Problem
+    >>> run = rounds(Problem([Node([[2.0]], [4.0])], "regression"), ExactProjection(), Average(), [0.0])
+    >>> run.state.k, next(run).w, run.state.k
+    (0, array([2.]), 1)
+    """
+
+    state: State
+    after: Callable[[State], Round]
+
+    def __next__(self) -> Round:
+        r = self.after(self.state)
+        self.state = r.state
+        return r
+
+
 def rounds(
     problem: HasNodes,
     local_solver: LocalSolver,
@@ -123,7 +152,7 @@ def rounds(
     participation: Participation | None = None,
     seed: int = 0,
     state: State | None = None,
-) -> Iterator[Round]:
+) -> Rounds:
     """Run a distributed method round by round, without end.
 
     Each round: the server sends its message; every active node answers by `local_solver`; `aggregation`
@@ -150,15 +179,18 @@ def rounds(
         `r.state` of a `Round`, to go on after it. Pass the other arguments as before: the iterates are then
         bit-identical to those of an uninterrupted run.
 
-    Yields
-    ------
-    Round
+    Returns
+    -------
+    Rounds
+        An iterator of `Round`.
 
     Raises
     ------
     TypeError, ValueError
         At the call, before any work: by the local solver's checks, and for weights, participation, seed, w0
-        or a state that do not fit. From a round, if `participation` gives no ascending node numbers.
+        or a state that do not fit: its arrays must have the names and shapes of those that the local solver
+        and the aggregation begin with, but for axes that grow. From a round, if `participation` gives no
+        ascending node numbers.
 
     Notes
     -----
@@ -183,43 +215,53 @@ def rounds(
     p = as_weights(weights, problem.M)
     solve = local_solver.prepare(problem)
     point = solve.start(w0)
+    begin = State(0, int(seed), point, Message(point), aggregation.init(point), solve.memory())
     if state is None:
-        state = State(0, int(seed), point, Message(point), aggregation.init(point), solve.memory())
-    elif state.message.point.shape != point.shape:
-        raise ValueError(
-            f"state holds a point of shape {state.message.point.shape}; this problem needs {point.shape}"
-        )
+        state = begin
+    _check_fits(state, begin)
     parts = {"problem": problem, "local_solver": local_solver, "aggregation": aggregation}
     parts |= {"weights": p, "participation": participation}
-    state = replace(state, origin={name: described(part) for name, part in parts.items()})
-    return _rounds(solve, aggregation, p, participation, state)
+    state = replace(state, origin=origin_of(parts))
+    return Rounds(state, partial(_round, solve, aggregation, p, participation))
 
 
-def _rounds(
-    solve: Prepared,
-    aggregation: Aggregation,
-    weights: Array,
-    participation: Participation | None,
-    state: State,
-) -> Iterator[Round]:
-    M = weights.size
-    active, p = np.arange(M), weights
-    while True:
-        k, message = state.k, state.message
-        if participation is not None:
-            active = _checked(participation(k, M, np.random.default_rng([state.seed, k, M])), M)
-            p = weights[active] / weights[active].sum()
-        answers, memory, server = None, state.memory, state.aggregation
-        estimate, following = state.estimate, message
-        if active.size:
-            answers, memory = solve(k, message, memory, active, partial(_stream, state.seed, k))
-            server, estimate, following = aggregation.step(server, k, message, answers, active, p)
-        state = State(k + 1, state.seed, estimate, following, server, memory, state.origin)
-        down = solve.vector_bytes + solve.scalar_bytes * len(message.scalars)
-        up = solve.vector_bytes + solve.scalar_bytes * (len(answers.scalars) if answers else 0)
-        m = int(active.size)
-        steps = solve.local_steps[active]
-        yield Round(k, estimate, message.point, answers, active, steps, m * up, m * down, state)
+def _check_fits(state: State, begin: State) -> None:
+    """Whether a state is one of the same kind as that before the first round."""
+    given, needed = state.message.point.shape, begin.message.point.shape
+    if given != needed:
+        raise ValueError(f"state holds a point of shape {given}; this problem needs {needed}")
+    for part, whose in (("memory", "local solver"), ("aggregation", "aggregation")):
+        kept, own = getattr(state, part), getattr(begin, part)
+        if set(kept) != set(own):
+            names = [", ".join(map(repr, sorted(arrays))) or "nothing" for arrays in (kept, own)]
+            raise ValueError(f"state.{part} holds {names[0]}; this {whose} needs {names[1]}")
+        for name, array in own.items():
+            given, needed = np.shape(kept[name]), np.shape(array)
+            if len(given) != len(needed) or any(n not in (0, m) for m, n in zip(given, needed, strict=True)):
+                raise ValueError(
+                    f"state.{part}[{name!r}] has shape {given}; this problem and {whose} begin with {needed}"
+                )
+
+
+def _round(
+    solve: Prepared, aggregation: Aggregation, p: Array, participation: Participation | None, state: State
+) -> Round:
+    k, message, M = state.k, state.message, p.size
+    active = np.arange(M)
+    if participation is not None:
+        active = _checked(participation(k, M, np.random.default_rng([state.seed, k, M])), M)
+        p = p[active] / p[active].sum()
+    answers, memory, server = None, state.memory, state.aggregation
+    estimate, following = state.estimate, message
+    if active.size:
+        answers, memory = solve(k, message, memory, active, partial(_stream, state.seed, k))
+        server, estimate, following = aggregation.step(server, k, message, answers, active, p)
+    state = State(k + 1, state.seed, estimate, following, server, memory, state.origin)
+    down = solve.vector_bytes + solve.scalar_bytes * len(message.scalars)
+    up = solve.vector_bytes + solve.scalar_bytes * (len(answers.scalars) if answers else 0)
+    m = int(active.size)
+    steps = solve.local_steps[active]
+    return Round(k, estimate, message.point, answers, active, steps, m * up, m * down, state)
 
 
 def _stream(seed: int, k: int, i: int) -> np.random.Generator:

@@ -82,3 +82,13 @@ def test_a_file_that_lacks_something_says_so(tmp_path, arrays, note):
     storage.write(tmp_path / "h.npz", arrays, note)
     with pytest.raises(ValueError, match=r"h\.npz' (holds no History|is damaged: it lacks)"):
         History.load(tmp_path / "h.npz")
+
+
+@pytest.mark.parametrize("column", [np.ones(2), np.ones(4), np.ones((2, 3)), np.ones(())])
+def test_a_column_of_another_length_is_refused(tmp_path, column):
+    with pytest.raises(ValueError, match=r"^columns\['error'\] has shape .* each of the 3 rounds in 'k'"):
+        History({"k": np.arange(3), "error": column})
+    note = {"kind": "History", "columns": ["k", "error"], "meta": {}}
+    storage.write(tmp_path / "h.npz", {"column/k": np.arange(3), "column/error": column}, note)
+    with pytest.raises(ValueError, match=r"h\.npz' is damaged: columns\['error'\]"):
+        History.load(tmp_path / "h.npz")

@@ -4,18 +4,20 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
+from time import sleep
 
 import numpy as np
 import pytest
 
-from lgd_lib import Node, Problem
+from lgd_lib import Average, ExactProjection, Node, Problem, rounds
 from lgd_lib.datasets import load_pictures
 from lgd_lib.multiclass import multiclass_margins, predict
 from lgd_lib.neural import __main__ as command
 from lgd_lib.neural import results as files
 from lgd_lib.neural.experiments.last_layer import last_layer
 from lgd_lib.neural.experiments.scenes import SCENES, SIZES, Layer, Sizes, methods, spread
+from lgd_lib.neural.experiments.work import work_on
 from lgd_lib.neural.frozen import Frozen, freeze
 from lgd_lib.neural.runs import Deadline
 from lgd_lib.plotting.layers import beside_figure
@@ -102,6 +104,36 @@ def test_slices_go_on_with_bit_identical_runs(whole, tmp_path, monkeypatch):
         last_layer(SETS, replace(TINY, rounds=4), SEEDS, path=path)
     with pytest.raises(ValueError, match=r"^seconds was 1.0; without a path there is nothing"):
         last_layer(SETS, TINY, SEEDS, seconds=1.0)
+
+
+def test_a_slice_is_written_when_it_begins_at_each_save_and_at_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("lgd_lib.neural.runs.BETWEEN_SAVES", 1e-9)  # after every round
+    path, seen = tmp_path / "results.json", []
+
+    def kept():
+        return [slice_["seconds"] for slice_ in json.loads(path.read_text())["slices"]]
+
+    def make(state):
+        problem = Problem([Node([[2.0]], [4.0])], "regression")
+        return rounds(problem, ExactProjection(), Average(), [0.0], state=state)
+
+    def slow(r):
+        seen.append(kept())  # what a process that is killed now leaves
+        sleep(0.2)
+        if r.k == 3:
+            raise KeyboardInterrupt
+        return r.w
+
+    def go():
+        with work_on({"runs": {}, "slices": [], "finished": False}, path=path) as work:
+            assert kept() == []
+            work.history("one", 9, make, {"w": slow})
+
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    assert [len(slices) for slices in seen] == [1, 1, 1, 1]
+    assert all(later[0] >= earlier[0] + 0.1 for earlier, later in pairwise(seen))
+    assert kept()[0] >= seen[-1][0] + 0.1
 
 
 def test_a_run_is_gone_on_with_in_the_middle(whole, tmp_path, monkeypatch):
@@ -307,6 +339,7 @@ class Nothing(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Nothing())
 import numpy as np
 from lgd_lib.neural import __main__ as command
+from lgd_lib.neural.experiments.work import work_on
 from lgd_lib.neural.frozen import Frozen
 from lgd_lib.neural.experiments.last_layer import last_layer
 from lgd_lib.neural.experiments.scenes import Sizes

@@ -4,11 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import networks
 import numpy as np
 import pytest
+from torch import nn
 
 from lgd_lib import (
     Anchored,
@@ -20,10 +23,12 @@ from lgd_lib import (
     record,
     rounds,
     saved_state,
+    storage,
 )
 from lgd_lib.neural.network_steps import NetworkSteps
-from lgd_lib.neural.networks import NetworkProblem
+from lgd_lib.neural.networks import NetworkProblem, Samples
 from lgd_lib.neural.optimisers import SGD, AdamW
+from lgd_lib.neural.runs import Deadline, OutOfTimeError, run_to
 
 POINT = {"w": lambda r: r.w}
 SOLVERS = {
@@ -65,7 +70,7 @@ import sys, time
 import networks
 from lgd_lib import OuterNesterov, record, rounds, saved_state
 from lgd_lib.neural.network_steps import NetworkSteps
-from lgd_lib.neural.networks import NetworkProblem
+from lgd_lib.neural.networks import NetworkProblem, Samples
 from lgd_lib.neural.optimisers import AdamW
 
 def slow(outputs, y):
@@ -109,7 +114,7 @@ def test_a_run_killed_in_mid_round_goes_on_as_if_nothing_had_happened(tmp_path):
 def test_ctrl_c_while_a_node_trains_leaves_a_state_to_go_on_from(tmp_path, keep_answers):
     calls = []
 
-    def interrupted(outputs, y):
+    def interrupted_once(outputs, y):
         calls.append(1)
         if len(calls) == networks.TRIALS + 4 * 15 + 8:
             raise KeyboardInterrupt
@@ -117,11 +122,11 @@ def test_ctrl_c_while_a_node_trains_leaves_a_state_to_go_on_from(tmp_path, keep_
 
     solver, path = NetworkSteps(SGD(0.1), 5, batch_size=2, keep_answers=keep_answers), tmp_path / "run.npz"
     plain = NetworkProblem(networks.nodes(), networks.mlp, networks.cross_entropy)
-    problem = NetworkProblem(networks.nodes(), networks.mlp, interrupted)
+    problem = NetworkProblem(networks.nodes(), networks.mlp, interrupted_once)
     with pytest.raises(RunInterrupted, match="after 4 complete rounds"):
         record(rounds(problem, solver, Average(), problem.initial), POINT, 9, path=path)
     rest = record(
-        rounds(plain, solver, Average(), plain.initial, state=saved_state(path)), POINT, 9, path=path
+        rounds(problem, solver, Average(), problem.initial, state=saved_state(path)), POINT, 9, path=path
     )
     whole = record(rounds(plain, solver, Average(), plain.initial), POINT, 9)
     assert np.array_equal(rest["w"], whole["w"])
@@ -141,3 +146,168 @@ def test_a_lack_of_memory_loses_the_current_round_only(tmp_path):
     with pytest.raises(MemoryError, match="lower batch_size"):
         record(run, POINT, 9, path=tmp_path / "run.npz")
     assert len(History.load(tmp_path / "run.npz")) == 2
+
+
+def relu():
+    return nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)).double()
+
+
+def doubled(outputs, y):
+    return 2 * networks.cross_entropy(outputs, y)
+
+
+def with_nodes(change):
+    nodes = [change(node) for node in networks.nodes()]
+    return NetworkProblem(nodes, networks.mlp, networks.cross_entropy, seed=1)
+
+
+PLAIN = networks.problem()
+OTHER_PROBLEMS = {
+    "another draw": (r"nodes\[0\]\.X", replace(PLAIN, nodes=networks.nodes(seed=5))),
+    "X times 100": (r"nodes\[0\]\.X", with_nodes(lambda node: Samples(100 * node.X, node.y))),
+    "other labels": (r"nodes\[0\]\.y", with_nodes(lambda node: Samples(node.X, (node.y + 1) % 3))),
+    "the loss doubled": ("loss", replace(PLAIN, loss=doubled)),
+    "a partial loss": ("loss", replace(PLAIN, loss=partial(networks.cross_entropy, label_smoothing=0.1))),
+    "ReLU for Tanh": ("build", replace(PLAIN, build=relu)),
+    "another seed": ("seed", replace(PLAIN, seed=2)),
+}
+
+
+def run_of(problem, solver, state=None):
+    return rounds(problem, solver, Average(), PLAIN.initial, state=state)
+
+
+@pytest.mark.parametrize("name", OTHER_PROBLEMS)
+def test_other_data_networks_and_losses_do_not_go_on_with_a_saved_run(tmp_path, name):
+    field, path, solver = OTHER_PROBLEMS[name][0], tmp_path / "run.npz", NetworkSteps(SGD(0.1), 2)
+    record(run_of(PLAIN, solver), POINT, 3, path=path)
+    kept = path.read_bytes()
+    said = rf"holds a run with another problem: it was {field} = .*, the iterator's is .*; pass the same"
+    with pytest.raises(ValueError, match=said):
+        record(run_of(OTHER_PROBLEMS[name][1], solver, saved_state(path)), POINT, 6, path=path)
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("options", [{"together": 3}, {"at_once": 2}, {"keep_answers": True}])
+def test_what_saves_memory_does_not_count(tmp_path, options):
+    path, solver = tmp_path / "run.npz", NetworkSteps(SGD(0.1, 0.9), 3, batch_size=4, reset=False)
+    record(run_of(PLAIN, solver), POINT, 3, path=path)
+    rest = record(run_of(PLAIN, replace(solver, **options), saved_state(path)), POINT, 6, path=path)
+    whole = record(run_of(PLAIN, solver), POINT, 6)
+    assert np.allclose(rest["w"], whole["w"], rtol=0, atol=1e-12)
+
+
+def test_parts_of_a_batch_count_where_normalisation_sees_them(tmp_path):
+    path, problem = tmp_path / "run.npz", networks.problem(networks.normalised)
+    solver = NetworkSteps(SGD(0.1), 2, batchnorm="averaged")
+
+    def start(solver, state=None):
+        return rounds(problem, solver, Average(), problem.initial, state=state)
+
+    record(start(solver), POINT, 3, path=path)
+    with pytest.raises(ValueError, match="another local_solver: it was at_once = None, the iterator's is 2;"):
+        record(start(replace(solver, at_once=2), saved_state(path)), POINT, 6, path=path)
+
+
+MOMENTUM, RESET = (NetworkSteps(SGD(0.1, 0.9), 2, reset=reset) for reset in (False, True))
+ADAMW = NetworkSteps(AdamW(0.1), 2, reset=False)
+MISFITS = {
+    "AdamW": (
+        MOMENTUM,
+        3,
+        ADAMW,
+        Average(),
+        r"^state.memory holds 'momentum'; this local solver needs 'first'",
+    ),
+    "4 nodes": (
+        MOMENTUM,
+        4,
+        MOMENTUM,
+        Average(),
+        r"^state.memory\['momentum'\] has shape \(3, 51\); .* \(4, 51\)",
+    ),
+    "2 nodes": (
+        MOMENTUM,
+        2,
+        MOMENTUM,
+        Average(),
+        r"^state.memory\['momentum'\] has shape \(3, 51\); .* \(2, 51\)",
+    ),
+    "none": (
+        RESET,
+        3,
+        MOMENTUM,
+        Average(),
+        r"^state.memory holds nothing; this local solver needs 'momentum'",
+    ),
+    "too much": (
+        MOMENTUM,
+        3,
+        RESET,
+        Average(),
+        r"^state.memory holds 'momentum'; this local solver needs nothing",
+    ),
+    "server": (
+        RESET,
+        3,
+        RESET,
+        OuterNesterov(0.7, 0.9),
+        r"^state.aggregation holds nothing; .* needs 'buffer'",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_state_that_does_not_fit_is_refused_before_any_work(name):
+    first, M, second, server, said = MISFITS[name]
+    state = next(run_of(PLAIN, first)).state
+    other = networks.problem(sizes=(5, 8, 3, 4)[:M])
+    with pytest.raises(ValueError, match=said):
+        rounds(other, second, server, PLAIN.initial, state=state)
+
+
+def test_a_file_without_its_memory_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    record(run_of(PLAIN, MOMENTUM), POINT, 3, path=path)
+    arrays, note = storage.read(path)
+    storage.write(path, {name: a for name, a in arrays.items() if not name.startswith("memory/")}, note)
+    with pytest.raises(ValueError, match=r"state.memory holds nothing"):
+        run_of(PLAIN, MOMENTUM, saved_state(path))
+
+
+def test_the_bar_of_a_run_in_slices_is_that_of_the_whole_run(tmp_path, monkeypatch):
+    bars = []
+
+    class Counted:
+        def __init__(self, total, done, unit):
+            self.total, self.begun, self.done, self.open = total, done, done, None
+            bars.append(self)
+
+        def __enter__(self):
+            self.open = True
+
+        def __exit__(self, *_):
+            self.open = False
+
+        def update(self, n=1):
+            assert self.open
+            self.done += n
+
+    monkeypatch.setattr("lgd_lib.neural.runs.progress", Counted)
+    monkeypatch.setattr("lgd_lib.recording.progress", lambda *_: pytest.fail("another bar"))
+    monkeypatch.setattr("lgd_lib.neural.runs.BETWEEN_SAVES", 1e-9)  # every round
+    path, saves = tmp_path / "run.npz", []
+
+    def go(deadline):
+        solver = NetworkSteps(SGD(0.1), 2)
+        make = partial(run_of, PLAIN, solver)
+        return run_to(4, make, POINT, path, deadline, lambda: saves.append(len(History.load(path))))
+
+    with pytest.raises(OutOfTimeError):
+        go(Deadline(-1.0))
+    assert len(go(Deadline(float("inf")))) == 4
+    assert [(bar.total, bar.begun, bar.done, bar.open) for bar in bars] == [
+        (4, 0, 1, False),
+        (4, 1, 4, False),
+    ]
+    assert saves == [1, 2, 3, 4]

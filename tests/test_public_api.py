@@ -110,7 +110,7 @@ def test_the_names_of_the_library_are_those_it_lists():
             "(problem, local_solver, aggregation, w0, *, "
             "weights=None, participation=None, seed=0, state=None)",
         ),
-        (lgd_lib.record, "(iterator, metrics, K, *, path=None, every=100)"),
+        (lgd_lib.record, "(iterator, metrics, K, *, path=None, every=100, bar=None)"),
         (lgd_lib.History.save, "(self, path)"),
         (lgd_lib.History.load, "(path)"),
         (references.min_norm, "(problem, w0=None, method='closed')"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from instances import make
-from strangers import Counting, NoisyWalk
+from strangers import Counting, NoisyWalk, PreparedWalk
 from test_runner import FIVE, walk
 
 from lgd_lib import Average, ExactProjection, History, RunInterrupted, record, rounds, saved_state
@@ -82,6 +82,33 @@ def test_a_complete_run_is_returned_as_it_is(tmp_path):
     saved = path.read_bytes()
     assert len(record(walk(state=saved_state(path)), POINT, 3, path=path)) == 3
     assert path.read_bytes() == saved
+
+
+def test_nothing_is_done_for_a_complete_run_or_before_a_refusal(tmp_path, monkeypatch):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    state = saved_state(path)
+    monkeypatch.setattr(PreparedWalk, "__call__", lambda *_: pytest.fail("work has begun"))
+    assert len(record(walk(state=state), POINT, 3, path=path)) == 3
+    for K in (3, 5):
+        run = rounds(FIVE, NoisyWalk(3), Counting(), np.ones(3), weights=[1, 2, 3, 4, 5], state=state)
+        with pytest.raises(ValueError, match="another weights"):
+            record(run, POINT, K, path=path)
+
+
+def test_a_run_behind_another_iterator_is_looked_at_in_its_first_round(tmp_path):
+    path = tmp_path / "run"
+    record(walk(), POINT, 3, path=path)
+    state, weights = saved_state(path), [1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="another weights"):
+        record(
+            (r for r in rounds(FIVE, NoisyWalk(3), Counting(), np.ones(3), weights=weights, state=state)),
+            POINT,
+            5,
+            path=path,
+        )
+    assert len(record((r for r in walk(state=state)), POINT, 3, path=path)) == 3
+    assert np.array_equal(record((r for r in walk(state=state)), POINT, 5, path=path)["w"], expected(5))
 
 
 def test_a_new_run_does_not_pass_for_a_complete_one(tmp_path):

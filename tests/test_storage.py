@@ -1,9 +1,14 @@
 """`lgd_lib.storage`: whole files or none, and damage that says so."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from lgd_lib import storage
+from lgd_lib.neural import results
 
 ARRAYS = {"column/a": np.arange(5), "b": np.array([[0.1, np.inf, np.nan]]), "empty": np.zeros((0, 3))}
 NOTE = {"k": 3, "x": 0.1, "list": [1, "zwei"]}
@@ -88,3 +93,18 @@ def test_nothing_is_unpickled(tmp_path):
     np.savez(path, a=np.array([{"any": "object"}]))
     with pytest.raises(ValueError, match="is damaged"):
         storage.read(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system cannot be asked which processes live")
+@pytest.mark.parametrize("write", [storage.write, lambda path, *_: results.write(path, {})])
+def test_what_a_killed_process_has_left_is_removed_by_the_next_save(tmp_path, write):
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        child.wait()
+    path = tmp_path / "run [1].npz"
+    for name in (path.name, "other.npz"):
+        for process in (child.pid, os.getppid(), "some"):
+            (tmp_path / f"{name}.{process}.part").write_text("half")
+    write(path, {}, {})
+    left = {file.name for file in tmp_path.iterdir() if file.name.startswith("run")}
+    assert left == {path.name, f"{path.name}.{os.getppid()}.part", f"{path.name}.some.part"}
+    assert len(list(tmp_path.glob("other*"))) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from lgd_lib.neural.flat import FlatNetwork, normalisations
 from lgd_lib.neural.networks import NetworkProblem
 from lgd_lib.neural.optimisers import Optimiser
 from lgd_lib.neural.stacked import obstacle
+from lgd_lib.origin import COUNTS
 from lgd_lib.validation import as_list, is_count, per_node
 
 BATCHNORM = ("frozen", "averaged", "local")
@@ -65,7 +66,9 @@ class NetworkSteps:
     average is gradient descent on the mean loss. Each node draws from its own stream of the round, layers
     such as dropout too. Under an average, nodes are trained one after the other while their answers are added
     up, once; nothing else is kept unless they have memory. Continuing a run gives the same bits on a CPU; on
-    a GPU only with torch's deterministic algorithms.
+    a GPU only with torch's deterministic algorithms. A saved run may go on with other keep_answers and
+    together, another device and, if batchnorm is "frozen", another at_once: the same up to rounding, but for
+    what layers such as dropout draw.
     Cost of a round: the gradients of all active nodes.
 
     Examples
@@ -81,9 +84,11 @@ class NetworkSteps:
     batch_size: int | None = None
     batchnorm: str = "frozen"
     reset: bool = True
-    keep_answers: bool = False
-    together: int | None = None
-    at_once: int | None = None
+    keep_answers: bool = field(default=False, compare=False)
+    together: int | None = field(default=None, compare=False)
+    at_once: int | None = field(
+        default=None, metadata={COUNTS: lambda solver: solver.batchnorm != "frozen"}
+    )  # otherwise the gradient is the same
 
     def __post_init__(self) -> None:
         parts = [getattr(self.optimiser, name, None) for name in ("start", "step")]

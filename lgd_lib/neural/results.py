@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from lgd_lib import storage
 from lgd_lib.history import CLOCKS, History, versions
 from lgd_lib.neural.runs import kept_rounds
 
@@ -84,15 +85,8 @@ def write(path: str | Path, results: Mapping[str, Any]) -> None:
     --------
     >>> write("results.json", {"kind": "none"})  # doctest: +SKIP
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with storage.replacing(Path(path)) as part:
+        part.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read(path: str | Path, experiment: str) -> Results:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgd_lib.history import History
+from lgd_lib.progress import progress
 from lgd_lib.recording import Metrics, record, saved_state
 from lgd_lib.runner import Round, State
 
@@ -54,7 +55,12 @@ class Deadline:
 
 
 def run_to(
-    K: int, make: Callable[[State | None], Iterator[Round]], metrics: Metrics, path: Path, deadline: Deadline
+    K: int,
+    make: Callable[[State | None], Iterator[Round]],
+    metrics: Metrics,
+    path: Path,
+    deadline: Deadline,
+    saved: Callable[[], object] = lambda: None,
 ) -> History:
     """Return the history of K rounds, going on from `path` where a slice before this one has stopped.
 
@@ -68,6 +74,8 @@ def run_to(
     path : Path
         Where the run is saved on the way; it is removed at the end.
     deadline : Deadline
+    saved : callable, optional
+        Called after each save.
 
     Returns
     -------
@@ -87,18 +95,22 @@ def run_to(
     >>> run_to(3, make, metrics, Path("part.npz"), Deadline(60.0))  # doctest: +SKIP
     """
     state = saved_state(path)
-    history = None if state is None else History.load(path)
-    done, chunk = 0 if history is None else len(history), 1
-    iterator = make(state) if done < K else iter(())
-    while history is None or done < K:
-        begun = time.monotonic()
-        history = record(iterator, metrics, min(K, done + chunk), path=path)
-        pace = max((time.monotonic() - begun) / (len(history) - done), 1e-6)
-        done = len(history)
-        if done < K and deadline.passed:
-            raise OutOfTimeError
-        left = min(BETWEEN_SAVES, deadline.seconds - deadline.elapsed)
-        chunk = max(1, int(left / pace))
+    done, chunk = 0 if state is None else state.k, 1
+    iterator = make(state)
+    bar = progress(K, done, "round")
+    with bar:
+        while True:
+            begun = time.monotonic()
+            history = record(iterator, metrics, min(K, done + chunk), path=path, bar=bar)
+            saved()
+            if len(history) >= K:
+                break
+            if deadline.passed:
+                raise OutOfTimeError
+            pace = max((time.monotonic() - begun) / (len(history) - done), 1e-6)
+            done = len(history)
+            left = min(BETWEEN_SAVES, deadline.seconds - deadline.elapsed)
+            chunk = max(1, int(left / pace))
     path.unlink(missing_ok=True)
     return history
 

@@ -55,9 +55,10 @@ class Work:
             files.write(self.path, self.results)
 
     def begin(self) -> None:
-        """Name this slice, once: it does something."""
+        """Name this slice, once, and write that down before the work: it does something."""
         if not any(known is self.about for known in self.results["slices"]):
             self.results["slices"].append(self.about)
+            self.keep()
 
     def history(
         self, key: str, K: int, make: Callable[[State | None], Iterator[Round]], metrics: Metrics
@@ -77,7 +78,7 @@ class Work:
         """
         self.begin()
         where = self.folder / f"{key.replace(' / ', '-').replace(' ', '_')}.npz"
-        return run_to(K, make, metrics, where, self.deadline)
+        return run_to(K, make, metrics, where, self.deadline, self.keep)
 
     def keep_run(self, key: str, run: Mapping[str, Any]) -> None:
         """Keep a run, and end the slice if its time is over.
@@ -107,7 +108,8 @@ def work_on(
     Parameters
     ----------
     results : dict
-        From `results.begun`; "finished" is set at the end, and what is done is written in any case.
+        From `results.begun`; "finished" is set at the end. What is done, and how long it took, is written at
+        each save and at the end, whatever ends the block: a killed process loses what came after a save.
     path : str or Path, optional
     seconds : float
     device : str
@@ -124,7 +126,7 @@ def work_on(
 
     Notes
     -----
-    Cost: a write of the file at the beginning and the end.
+    Cost: a write of the file at the beginning, at each save and at the end.
 
     Examples
     --------
@@ -143,7 +145,8 @@ def work_on(
             results["finished"] = True
         except OutOfTimeError:
             pass
-        work.keep()
+        finally:
+            work.keep()
 
 
 @contextmanager
