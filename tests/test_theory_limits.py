@@ -202,6 +202,9 @@ def test_what_does_not_fit_is_refused():
     for k in (0.5, 0, -1, math.inf, math.nan, "5"):
         with pytest.raises(ValueError, match=r"^k was"):
             late_rounds(problem, 2.0, [1.0, 1.0], k, [5.0])
+    for levels in ([1.0], [], [3.0, 2.0]):
+        with pytest.raises(ValueError, match=r"^levels was .* they must ascend from 1\.0"):
+            beyond_leading(problem, max_margin(problem).w, 300.0, levels)
     twice = one_each([[1.0, 0.0], [1.0, 0.0]])
     with pytest.raises(ValueError, match="linearly independent"):
         late_offset(twice)

@@ -125,6 +125,9 @@ def beyond_leading(problem: Problem, plateau: ArrayLike, ln_H: float, levels: Ar
     array([1.414])
     """
     sigma = as_real("levels", levels, ndim=1)
+    least = 1 + np.log(EARLY) / ln_H
+    if sigma.size == 0 or sigma[0] < least or (np.diff(sigma) < 0).any():
+        raise ValueError(f"levels was {sigma.tolist()}; they must ascend from {least:.6g}, round {EARLY}")
     leading = sigma[:, None] * departure(problem, plateau, sigma)
     run = rounds(problem, LocalFlow(ln_H), Average(), np.zeros(problem.d))
     w = next(islice(run, EARLY - 1, None)).w
