@@ -19,8 +19,6 @@ LONGEST = 100
 """Letters of a description, beyond which the rest is a hash."""
 COUNTS = "counts"
 """In the metadata of a field: the function that says whether the field of a part counts."""
-WHERE = "device"
-"""A field of this name says where a part computes, and never counts."""
 
 Words = str | tuple[str, dict[str, "Words"]]
 """A text; or how it begins, up to the bracket, and what is inside, by ``.field`` or ``[number]``."""
@@ -44,8 +42,8 @@ def described(part: object) -> str:
 
     Notes
     -----
-    Not counted: fields that are not compared or that say so (`COUNTS`), the device, what is in an object that
-    is neither a dataclass nor a network, and, of a function, global names and the lists, mappings and sets
+    Not counted: fields that are not compared or that say so (`COUNTS`), what is in an object that is neither
+    a dataclass nor a network, and, of a function, global names and the lists, mappings and sets
     that it closes over, since those may change while it runs.
 
     At most `SAMPLED` entries of an array are looked at, rounded to six digits of the largest of them: another
@@ -166,7 +164,7 @@ def _words(part: Any, inside: tuple[CodeType, ...] = ()) -> Words:
 
 
 def _counted(part: Any) -> list[str]:
-    fields = [field for field in dataclasses.fields(part) if field.compare and field.name != WHERE]
+    fields = [field for field in dataclasses.fields(part) if field.compare]
     return [field.name for field in fields if COUNTS not in field.metadata or field.metadata[COUNTS](part)]
 
 

@@ -1,5 +1,6 @@
 """Long runs of networks: saved and continued with the same bits, killed in mid-round, stopped by Ctrl-C."""
 
+import copy
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import networks
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from lgd_lib import (
@@ -29,6 +31,7 @@ from lgd_lib.neural.network_steps import NetworkSteps
 from lgd_lib.neural.networks import NetworkProblem, Samples
 from lgd_lib.neural.optimisers import SGD, AdamW
 from lgd_lib.neural.runs import Deadline, OutOfTimeError, run_to
+from lgd_lib.origin import described
 
 POINT = {"w": lambda r: r.w}
 SOLVERS = {
@@ -311,3 +314,12 @@ def test_the_bar_of_a_run_in_slices_is_that_of_the_whole_run(tmp_path, monkeypat
         (4, 1, 4, False),
     ]
     assert saves == [1, 2, 3, 4]
+
+
+def test_where_a_network_computes_is_no_part_of_what_the_run_is():
+    here = NetworkProblem([Samples(torch.ones(2, 3), torch.zeros(2))], lambda: None, min)
+    there = copy.copy(here)
+    object.__setattr__(there, "device", "cuda")
+    assert described(here) == described(there)
+    object.__setattr__(there, "seed", 1)
+    assert described(here) != described(there)

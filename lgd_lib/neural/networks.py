@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -109,7 +109,7 @@ class NetworkProblem:
     build: Callable[[], nn.Module]
     loss: Loss
     seed: int = 0
-    device: str = "cpu"
+    device: str = field(default="cpu", compare=False)  # where it computes, not what
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(self.nodes))
